@@ -1,0 +1,32 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The kinds of error that om tells apart. Wrap them with %w; cmd maps each to one exit code.
+var (
+	// ErrInvalid: a text is not what was wanted (exit 78, or 2 on the command line).
+	ErrInvalid = errors.New("invalid")
+	// ErrNotFound: no such service, task or run (exit 66).
+	ErrNotFound = errors.New("not found")
+	// ErrPermission: who asks may not do this (exit 77).
+	ErrPermission = errors.New("not permitted")
+	// ErrTaken: somebody else holds what is asked for; try later (exit 75).
+	ErrTaken = errors.New("taken")
+	// ErrAborted: a person was asked and did not say yes (exit 1).
+	ErrAborted = errors.New("aborted")
+)
+
+// DeclinedError says that a task may not run now, and carries the whole decision.
+type DeclinedError struct{ Decision Decision }
+
+// Error returns the first blocker in one line.
+func (e *DeclinedError) Error() string {
+	b := e.Decision.Blockers()
+	if len(b) == 0 {
+		return fmt.Sprintf("%s: declined", e.Decision.Task)
+	}
+	return fmt.Sprintf("%s: %s", e.Decision.Task.RID, b[0].Detail)
+}
