@@ -75,6 +75,9 @@ func parseRequirement(text string) (Requirement, string, error) {
 	if r.Impossible {
 		return r, "", requireError(text, `"impossible" alone, with no states`)
 	}
+	if rest != "" && !strings.ContainsAny(rest[:1], " \t\r\n") {
+		return r, "", requireError(text, "white space after the states")
+	}
 	var err error
 	r.States, err = parseStates(inside, text)
 	return r, rest, err
