@@ -1,0 +1,182 @@
+package state_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"om/state"
+	"om/task"
+)
+
+// steps returns the migrations up to a version, and then some that only this test knows.
+func steps(t testing.TB, version int, more ...string) []string {
+	t.Helper()
+	all, err := state.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(slices.Clone(all[:version]), more...)
+}
+
+// later are two steps that a later om might take.
+func later() []string {
+	return []string{
+		"ALTER TABLE run ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;CREATE INDEX run_fence ON run(fence)",
+		"CREATE TABLE lease(service TEXT PRIMARY KEY,term INTEGER NOT NULL)STRICT,WITHOUT ROWID;UPDATE run SET fence=7",
+	}
+}
+
+func TestSchemaVersionCountsTheSteps(t *testing.T) {
+	all, err := state.Migrations()
+	if err != nil || len(all) != state.SchemaVersion {
+		t.Errorf("%d steps, %v; want %d", len(all), err, state.SchemaVersion)
+	}
+}
+
+// Every schema that om ever had opens, is brought up to date, and loses nothing.
+func TestEveryReleasedSchemaOpens(t *testing.T) {
+	for version := 1; version <= state.SchemaVersion; version++ {
+		path := filepath.Join(t.TempDir(), "om.db")
+		old := openAt(t, options(path).WithMigrations(steps(t, version)...))
+		if err := old.Exec(`INSERT INTO run VALUES('0195d8a0-0000-7000-8000-000000000001','testmd','task#0',1,'schedule','complete',1,
+			'n1','b',1,2,3,4,5,6,0,'','','u','by','tty','conf','forced','digest','out',7,8,9,10,0)`); err != nil {
+			t.Fatal(err)
+		}
+		old.Close()
+		d := openAt(t, options(path))
+		r := get(t, d, "0195d8a0")
+		if r.Task != id("task#0") || r.State != task.Complete || r.EndedAt.UnixMicro() != 6 || r.MaxRSS != 9 {
+			t.Errorf("version %d: %+v", version, r)
+		}
+		if n, err := d.Number("PRAGMA user_version"); err != nil || n != state.SchemaVersion {
+			t.Errorf("version %d is now %d, %v", version, n, err)
+		}
+	}
+}
+
+func TestMigration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "om.db")
+	d := openAt(t, options(path))
+	r := claim(t, d, ours("task#0")) // in progress, and held by a process that stays
+	done := ended(t, d, "task#1", task.Complete)
+
+	newer := openAt(t, options(path).WithMigrations(steps(t, state.SchemaVersion, later()...)...))
+	if n, err := newer.Number("SELECT sum(fence) FROM run"); err != nil || n != 14 {
+		t.Errorf("fences are %d, %v", n, err)
+	}
+	if n, err := newer.Number("PRAGMA user_version"); err != nil || n != state.SchemaVersion+2 {
+		t.Errorf("version %d, %v", n, err)
+	}
+	settle(t, d, outcome(r, task.Complete)) // by the program of before
+	if get(t, newer, r.ID).State != task.Complete || get(t, newer, done.ID).State != task.Complete {
+		t.Error("a run was not adopted")
+	}
+
+	// The copy is the record as it was.
+	backups, err := filepath.Glob(path + ".*")
+	if err != nil || !slices.Equal(backups, []string{path + ".v1.bak"}) {
+		t.Fatalf("beside it: %v, %v", backups, err)
+	}
+	if s, err := os.Stat(backups[0]); err != nil || s.Mode().Perm() != 0o600 {
+		t.Errorf("the copy has mode %v, %v", s.Mode().Perm(), err)
+	}
+	old := openAt(t, options(backups[0]))
+	if get(t, old, r.ID).State != task.Running || get(t, old, done.ID).State != task.Complete {
+		t.Error("the copy is not the record as it was")
+	}
+
+	// Back again: the program of before refuses, and changes nothing.
+	before := content(t, path)
+	_, err = state.Open(context.Background(), options(path))
+	if !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "version 3") || !bytes.Equal(before, content(t, path)) {
+		t.Errorf("downgrade: %v", err)
+	}
+}
+
+func TestMigrationThatFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "om.db")
+	d := openAt(t, options(path))
+	r := ended(t, d, "task#0", task.Complete)
+	bad := steps(t, state.SchemaVersion, later()[0], "CREATE TABLE half(x INTEGER)STRICT;CREATE TABLE run(x)")
+	_, err := state.Open(context.Background(), options(path).WithMigrations(bad...))
+	if err == nil || !strings.Contains(err.Error(), "run already exists") {
+		t.Fatalf("got %v", err)
+	}
+	if n, err := d.Number("SELECT count(*) FROM sqlite_schema WHERE name='half'"); err != nil || n != 0 {
+		t.Errorf("half a step is there: %d, %v", n, err)
+	}
+	if n, err := d.Number("PRAGMA user_version"); err != nil || n != state.SchemaVersion+1 {
+		t.Errorf("version %d, %v: the step before it is whole", n, err)
+	}
+	good := openAt(t, options(path).WithMigrations(steps(t, state.SchemaVersion, later()...)...))
+	if get(t, good, r.ID).State != task.Complete {
+		t.Error("the run is gone")
+	}
+	if left, err := filepath.Glob(path + ".bak-*"); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// migrating opens a record with the later steps, and is killed at the step that args[1] counts.
+func migrating(args []string) error {
+	all, err := state.Migrations()
+	if err != nil {
+		return err
+	}
+	return with(killedAt(real(args[0]).WithMigrations(append(all, later()...)...), args[1:]), func(context.Context, *state.DB) error { return nil })
+}
+
+// TestMigrationInterrupted kills a migration at each step, and lets another process go on.
+func TestMigrationInterrupted(t *testing.T) {
+	for n := 1; ; n++ {
+		path := filepath.Join(t.TempDir(), "om.db")
+		d := openAt(t, real(path))
+		r := claim(t, d, ours("task#0"))
+		out, err := run(t, "migrating", path, itoa(n))
+		if err == nil {
+			if n < 5 {
+				t.Errorf("only %d steps: %s", n, out)
+			}
+			return
+		}
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Exited() {
+			t.Fatalf("step %d: %v: %s", n, err, out)
+		}
+		version, err := d.Number("PRAGMA user_version")
+		if err != nil || version < 1 || version > 3 {
+			t.Errorf("step %d: version %d, %v", n, version, err)
+		}
+		if version > 1 {
+			if get(t, openAt(t, options(path+".v1.bak")), r.ID).State != task.Running {
+				t.Errorf("step %d: migrated, and there is no copy", n)
+			}
+		}
+		if out, err = run(t, "migrating", path); err != nil {
+			t.Errorf("step %d, again: %v: %s", n, err, out)
+		}
+		if fences, err := d.Number("SELECT sum(fence) FROM run"); err != nil || fences != 7 {
+			t.Errorf("step %d: fences are %d, %v", n, fences, err)
+		}
+		settle(t, d, outcome(r, task.Complete))
+	}
+}
+
+func TestProcessesMigrateTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "om.db")
+	d := openAt(t, real(path))
+	ended(t, d, "task#0", task.Complete)
+	all(t, 8, func() *exec.Cmd { return process(t, "migrating", path) })
+	if fences, err := d.Number("SELECT sum(fence) FROM run"); err != nil || fences != 7 {
+		t.Errorf("fences are %d, %v", fences, err)
+	}
+	if left, err := filepath.Glob(path + ".*"); err != nil || !slices.Equal(left, []string{path + ".v1.bak"}) {
+		t.Errorf("beside it: %v, %v", left, err)
+	}
+}
