@@ -1,0 +1,168 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"om/task"
+)
+
+// maxFile is how large a file of a service may be.
+const maxFile = 4 << 20
+
+// File returns the file of the service at path, under the folder of configurations dir. The error is
+// for what can't be the path of a service (task.ErrInvalid).
+func File(dir, path string) (string, error) {
+	if !task.ValidPath(path) || path == "node" {
+		return "", fmt.Errorf("service %q: wanted NAME or NAMESPACE/NAME, of letters, digits and - _ . : %w", path, task.ErrInvalid)
+	}
+	return filepath.Join(dir, path+".conf"), nil
+}
+
+// List returns the paths of all services under dir, NAME.conf and NAMESPACE/NAME.conf, in natural
+// order: web2 comes before web10. A dir that is not there has none.
+func List(dir string) ([]string, error) {
+	names, err := list(dir, "")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	slices.SortFunc(names, natural)
+	return names, nil
+}
+
+// list returns the services in one folder, and where that is dir itself, those of the namespaces too.
+func list(dir, namespace string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, namespace))
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, entry := range entries {
+		name, isFile := strings.CutSuffix(entry.Name(), ".conf")
+		switch {
+		case namespace == "" && entry.Name() == "node.conf", !task.ValidName(name):
+		case isFile && !isDir(dir, namespace, entry):
+			paths = append(paths, joinPath(namespace, name))
+		case !isFile && namespace == "" && isDir(dir, namespace, entry):
+			more, err := list(dir, name)
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, more...)
+		}
+	}
+	return paths, nil
+}
+
+// isDir follows a symbolic link.
+func isDir(dir, namespace string, entry fs.DirEntry) bool {
+	if entry.Type()&fs.ModeSymlink == 0 {
+		return entry.IsDir()
+	}
+	info, err := os.Stat(filepath.Join(dir, namespace, entry.Name()))
+	return err == nil && info.IsDir()
+}
+
+func joinPath(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+// natural compares texts as a person does: numbers in them by their value.
+func natural(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		n, m := span(x, isDigit), span(y, isDigit)
+		if n > 0 && m > 0 {
+			if c := compareNumbers(x[:n], y[:m]); c != 0 {
+				return c
+			}
+			x, y = x[n:], y[m:]
+			continue
+		}
+		if x[0] != y[0] {
+			return int(x[0]) - int(y[0])
+		}
+		x, y = x[1:], y[1:]
+	}
+	if c := len(x) - len(y); c != 0 {
+		return c
+	}
+	return strings.Compare(a, b)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func compareNumbers(a, b string) int {
+	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
+// Read reads the service at path under dir, as node n sees it. The error is for a service that is not
+// there (task.ErrNotFound, with the nearest name), a file that may not be read or that others could
+// have written (task.ErrPermission), and one that can't be read; what is wrong inside the file is in
+// Problems.
+func Read(dir, path string, n Node) (*Service, error) {
+	file, err := File(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readText(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		all, _ := List(dir)
+		return nil, notFound("service", path, all)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckOwnership(dir, file, os.Geteuid()); err != nil {
+		return nil, err
+	}
+	return Parse(file, path, text, n), nil
+}
+
+// readText reads a file that must be a regular one, of sensible size.
+func readText(file string) ([]byte, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: %w", err, task.ErrPermission)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: wanted a regular file of at most %d MiB: %w", file, maxFile>>20, task.ErrInvalid)
+	}
+	text := make([]byte, info.Size())
+	n, err := io.ReadFull(f, text)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return text[:n], nil
+}
+
+// notFound says that there is no such thing, and what was probably meant.
+func notFound(what, name string, list []string) error {
+	hint := didYouMean(name, list)
+	if hint != "" {
+		hint = "; " + hint
+	}
+	return fmt.Errorf("%s %q: no such %s%s: %w", what, name, what, hint, task.ErrNotFound)
+}

@@ -1,0 +1,155 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"om/task"
+)
+
+// Node is what node.conf says of the node that om runs on.
+type Node struct {
+	Name     string // scopes and lists of nodes are compared with it, in any case
+	Timezone string // of schedules; "" for the host's
+	// Impersonate narrows whom root's om may run tasks as; nil lets it run them as anyone.
+	Impersonate *Impersonation
+
+	KeepRuns, KeepDays, KeepFailedDays int   // where a task does not say; 0 is om's own default
+	OutputBudget                       int64 // bytes that the output of all runs may take
+
+	Labels   map[string]string // [labels]
+	Problems []Problem         // warnings
+}
+
+// Impersonation is the section [impersonate]. An empty list allows nobody.
+type Impersonation struct {
+	Allow []string // names of users, and of groups with "@" in front
+}
+
+// LoadNode reads dir/node.conf; where there is none, everything has its default. name is the host's:
+// [node] name wins over it, and who was told a name by the environment sets it afterwards. A file that
+// has errors is refused with all of them (task.ErrInvalid), for it says who may run what, and so is one
+// that others could have written (task.ErrPermission).
+func LoadNode(dir, name string) (Node, error) {
+	file := filepath.Join(dir, "node.conf")
+	text, err := readText(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return ParseNode(file, nil, name)
+	}
+	if err == nil {
+		err = CheckOwnership(dir, file, os.Geteuid())
+	}
+	if err != nil {
+		return Node{Name: name}, err
+	}
+	return ParseNode(file, text, name)
+}
+
+// ParseNode is LoadNode for the text of a node.conf; file is its name in messages.
+func ParseNode(file string, text []byte, name string) (Node, error) {
+	n := Node{Name: name}
+	b := builder{Service: &Service{File: file, file: readFile(file, text)}}
+	for i := range nodeRows {
+		_ = b.store(&nodeRows[i], nodeRows[i].def, n.field(nodeRows[i].name)) // a test has every default
+	}
+	n.Name = name
+	for _, sec := range b.file.sections {
+		b.nodeSection(sec, &n)
+	}
+	return n, n.settle(b.file)
+}
+
+// nodeSection reads one section of node.conf into n.
+func (b *builder) nodeSection(sec *section, n *Node) {
+	own, _ := schema(sec.name)
+	switch sec.name {
+	case "labels":
+		n.Labels = make(map[string]string, len(sec.entries))
+		for i := range sec.entries {
+			n.Labels[sec.entries[i].key] = sec.entries[i].value
+		}
+		return
+	case "impersonate":
+		n.Impersonate = &Impersonation{}
+	case "node":
+	default:
+		b.unknownNodeSection(sec)
+		return
+	}
+	for i := range sec.entries {
+		e := &sec.entries[i]
+		if e.row = find(own, e.key); e.row == nil {
+			b.unknown(sec, e)
+			continue
+		}
+		if err := b.store(e.row, e.value, n.field(e.row.name)); err != nil {
+			b.fault(sec, e, err, Error)
+		}
+	}
+}
+
+func (b *builder) unknownNodeSection(sec *section) {
+	if slices.Contains([]string{"DEFAULT", "env", "cluster", "cni", "hook", "listener", "syslog", "stonith"}, sec.group) {
+		return
+	}
+	p := Problem{Line: sec.line, Text: sec.name, Wanted: "wanted [node], [impersonate] or [labels]", Severity: Warning}
+	if p.Hint = didYouMean(sec.name, []string{"node", "impersonate", "labels"}); p.Hint != "" {
+		p.Severity = Error
+	}
+	b.report(sec, p)
+}
+
+// field returns where the value of a keyword of node.conf goes, nil where it stays text.
+func (n *Node) field(name string) any {
+	switch name {
+	case "allow":
+		return &n.Impersonate.Allow
+	case "keep_days":
+		return &n.KeepDays
+	case "keep_failed_days":
+		return &n.KeepFailedDays
+	case "keep_runs":
+		return &n.KeepRuns
+	case "name":
+		return &n.Name
+	case "output_budget":
+		return &n.OutputBudget
+	case "timezone":
+		return &n.Timezone
+	}
+	return nil
+}
+
+// settle keeps the warnings and returns the errors.
+func (n *Node) settle(f *file) error {
+	sortProblems(f.problems)
+	var errs []error
+	for _, p := range f.problems {
+		if p.Severity == Error {
+			errs = append(errs, errors.New(p.String()))
+		} else {
+			n.Problems = append(n.Problems, p)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errors.Join(errs...), task.ErrInvalid)
+}
+
+// defaults gives t what the node says where a task does not.
+func (n *Node) defaults(t *task.Task) {
+	t.Timezone = n.Timezone
+	if n.KeepRuns > 0 {
+		t.KeepRuns = n.KeepRuns
+	}
+	if n.KeepDays > 0 {
+		t.KeepDays = n.KeepDays
+	}
+	if n.KeepFailedDays > 0 {
+		t.KeepFailedDays = n.KeepFailedDays
+	}
+}

@@ -1,0 +1,67 @@
+package service
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"om/task"
+)
+
+// CheckOwnership refuses a file that somebody else could have written, for what it says will be run.
+// For root's om (euid 0) the file, its folder and the folders above up to dir must be owned by root,
+// and neither group nor world may write to them. For another user they must be owned by that user or
+// by root, and the world may not write to them. The error says which command mends it and wraps
+// task.ErrPermission.
+func CheckOwnership(dir, file string, euid int) error {
+	if err := checkOwner(file, euid); err != nil {
+		return err
+	}
+	dir = filepath.Clean(dir)
+	for folder := filepath.Dir(file); ; folder = filepath.Dir(folder) {
+		if err := checkOwner(folder, euid); err != nil {
+			return err
+		}
+		if folder == dir || !strings.HasPrefix(folder, dir) {
+			break
+		}
+	}
+	if real, err := filepath.EvalSymlinks(file); err == nil && real != file && isLink(file) {
+		return checkOwner(filepath.Dir(real), euid)
+	}
+	return nil
+}
+
+func isLink(file string) bool {
+	info, err := os.Lstat(file)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+func checkOwner(path string, euid int) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fmt.Errorf("%s: its owner is not known: %w", path, task.ErrPermission)
+	}
+	owner, others := int(st.Uid), info.Mode().Perm()&0o022
+	if euid != 0 {
+		others &= 0o002
+	}
+	switch {
+	case owner != 0 && owner != euid && euid == 0:
+		return fmt.Errorf("%s: owned by user %d, and root's om reads only files of root: chown root:root %s: %w", path, owner, path, task.ErrPermission)
+	case owner != 0 && owner != euid:
+		return fmt.Errorf("%s: owned by user %d, and this om reads only files of user %d and of root: chown %d %s: %w", path, owner, euid, euid, path, task.ErrPermission)
+	case others != 0 && euid == 0:
+		return fmt.Errorf("%s: others may write to it (mode %04o): chmod go-w %s: %w", path, info.Mode().Perm(), path, task.ErrPermission)
+	case others != 0:
+		return fmt.Errorf("%s: everybody may write to it (mode %04o): chmod o-w %s: %w", path, info.Mode().Perm(), path, task.ErrPermission)
+	}
+	return nil
+}

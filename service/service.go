@@ -1,0 +1,122 @@
+package service
+
+import (
+	"slices"
+	"strings"
+
+	"om/task"
+)
+
+// Service is what a service's file says on this node: scopes are chosen, references replaced, values
+// typed. Sections with errors are left out of Tasks and Resources.
+type Service struct {
+	Path      string // "testmd", or "prod/testmd" in namespace prod
+	Name      string // "testmd"
+	Namespace string // "prod"; "" for none
+	File      string
+	Text      []byte // the file as it was read
+
+	Tasks     []task.Task     // in the order of their resource ids
+	Resources []task.Resource // tasks too, in the order of the file
+	Problems  []Problem       // by line
+
+	Disable   bool     // DEFAULT.disable: every task is disabled then
+	Nodes     []string // DEFAULT.nodes, in lower case; empty for this node alone
+	StateFile string   // DEFAULT.state: the service's own record; "" for the node's
+	ID        string   // DEFAULT.id, or a UUID made from Path
+	App       string
+	Env       string // DEFAULT.env: "PRD"
+	Topology  string
+	Comment   string
+
+	node  Node
+	file  *file
+	place place
+	known *memory // while the service is being built
+}
+
+// Task returns the task with the given resource id. It reports false for one that is not in the file
+// or in quarantine.
+func (s *Service) Task(rid string) (task.Task, bool) {
+	for i := range s.Tasks {
+		if s.Tasks[i].ID.RID == rid {
+			return s.Tasks[i], true
+		}
+	}
+	return task.Task{}, false
+}
+
+// Quarantined lists the sections that have errors, as they are written, in the order of the file.
+// What they declare is left out.
+func (s *Service) Quarantined() []string {
+	var names []string
+	for _, sec := range s.file.sections {
+		if sec.bad && !slices.Contains(names, sec.name) {
+			names = append(names, sec.name)
+		}
+	}
+	return names
+}
+
+// Sections lists the sections of the file in its order, each once.
+func (s *Service) Sections() []string {
+	var names []string
+	for _, sec := range s.file.sections {
+		if !slices.Contains(names, sec.name) {
+			names = append(names, sec.name)
+		}
+	}
+	return names
+}
+
+// Keys lists the keywords of a section as they are written, with their scopes, in the order of the file.
+func (s *Service) Keys(name string) []string {
+	var keys []string
+	if sec := s.file.section(name); sec != nil {
+		for i := range sec.entries {
+			keys = append(keys, sec.entries[i].key)
+		}
+	}
+	return keys
+}
+
+// Raw returns the value of a keyword as it is written: the keyword with its scope, exactly. It reports
+// false where the section does not have it.
+func (s *Service) Raw(name, key string) (string, bool) {
+	sec := s.file.section(name)
+	if sec == nil {
+		return "", false
+	}
+	e := sec.entry(key)
+	if e == nil {
+		return "", false
+	}
+	return e.value, true
+}
+
+// Eval returns the value that a keyword has on this node: the scope chosen, else inherited from
+// [DEFAULT], else its default, with references replaced. A keyword with a scope, "command@n2", is that
+// very line. A known keyword without a value is "". The error is for a section or a keyword that is not
+// known (task.ErrNotFound) and for a reference that leads nowhere (task.ErrInvalid).
+func (s *Service) Eval(name, key string) (string, error) {
+	sec := s.file.section(name)
+	if sec == nil {
+		return "", notFound("section", name, s.Sections())
+	}
+	r := lookup(sec.group, key)
+	switch {
+	case strings.Contains(key, "@"):
+		if e := sec.entry(key); e != nil {
+			return s.evaluated(sec, e)
+		}
+	case r != nil && sec.group != "DEFAULT":
+		key = r.name
+	}
+	if e := s.effective(sec, key); e != nil {
+		return s.evaluated(sec, e)
+	}
+	if r == nil {
+		return "", notFound("keyword", name+"."+key, append(s.Keys(name), names(sec.group)...))
+	}
+	return r.def, nil
+}

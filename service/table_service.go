@@ -1,0 +1,42 @@
+package service
+
+// serviceRows are the keywords that [DEFAULT] has of its own, sorted by name. Those that tasks and
+// other resources inherit are in their tables.
+//
+//nolint:gochecknoglobals // constants that the linker lays out: a start pays nothing for them
+var serviceRows = [...]row{
+	{name: "app", kind: kindText, def: "default", plain: true, example: "shop", text: "The application that the service is part of."},
+	{name: "comment", kind: kindText, plain: true, example: "moved from the old host", text: "Anything, for people."},
+	{name: "disable", kind: kindBool, def: "false", example: "true", text: "The whole service is left alone, its tasks too."},
+	{name: "drp_flex_primary", kind: kindWord, example: "d1", text: "The node that the scope drp_flex_primary means. By default the first of drpnodes."},
+	{name: "drpnodes", aliases: "drpnode", kind: kindWords, example: "d1 d2", text: "The nodes of the disaster recovery site."},
+	{name: "encapnodes", kind: kindWords, plain: true, example: "c1", text: "The containers of the service that run om themselves."},
+	{name: "env", kind: kindText, plain: true, example: "PRD", text: "The environment: PRD, PPRD, REC, INT, DEV, TST and so on."},
+	{name: "flex_primary", kind: kindWord, example: "n1", text: "The node that the scope flex_primary means. By default the first of nodes."},
+	{name: "id", kind: kindText, plain: true, example: "5f0a9f0c-6d5f-4a0e-9c4e-6f8f3a1f2b10", text: "What {id} stands for. By default a UUID made from the path of the service."},
+	{name: "nodes", kind: kindWords, example: "n1 n2", text: "The nodes of the service: names, patterns, or LABEL=VALUE. By default the node itself."},
+	{name: "run_schedule", kind: kindText, example: "@1d", text: "The schedule of the tasks that have none."},
+	{name: "state", kind: kindPath, example: "/srv/{name}/om.db", text: "The file that holds the record of the service, on its own filesystem, so that it moves with the service. By default the record is in the node's."},
+	{name: "topology", kind: kindEnum, def: "failover", choices: "failover flex span", plain: true, example: "flex", text: "Whether the service is up on one of its nodes or on several."},
+}
+
+// nodeRows are the keywords of [node] in node.conf.
+//
+//nolint:gochecknoglobals // as above
+var nodeRows = [...]row{
+	{name: "keep_days", kind: kindInt, def: "90", least: 0, most: 100000, plain: true, example: "30", text: "How many days a run is kept on record, where its task does not say."},
+	{name: "keep_failed_days", kind: kindInt, def: "365", least: 0, most: 100000, plain: true, example: "730", text: "How many days a run that failed is kept on record, where its task does not say."},
+	{name: "keep_runs", kind: kindInt, def: "100", least: 0, most: 10000000, plain: true, example: "20", text: "How many runs of a task are kept on record, where the task does not say."},
+	{name: "name", kind: kindWord, plain: true, example: "n1", text: "The name of the node. By default the host's name; OM_NODENAME wins over both."},
+	{name: "output_budget", kind: kindSize, def: "1G", plain: true, example: "20G", text: "The disk space for the output of all runs. The oldest output of successes is removed first."},
+	{name: "startup_parallel", kind: kindInt, least: 1, most: 10000, plain: true, example: "4", text: "How many missed runs are started at once. By default the number of processors. Read by the scheduler."},
+	{name: "timezone", kind: kindTimezone, plain: true, example: "Europe/Paris", text: "The time zone of schedules. By default the host's."},
+	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start. Read by the scheduler."},
+}
+
+// impersonateRows are the keywords of [impersonate] in node.conf.
+//
+//nolint:gochecknoglobals // as above
+var impersonateRows = [...]row{
+	{name: "allow", kind: kindWords, plain: true, example: "backup postgres @dba", text: "The users, and with @ the groups whose members, root's om may run tasks as. Without the section it may run them as anyone."},
+}
