@@ -75,6 +75,7 @@ type Run struct {
 	OutputLost  int64  // bytes of them that were not kept
 	MaxRSS      int64  // peak memory of the command and its waited-for children, bytes
 	CPU         time.Duration
+	Leftover    int // processes that were alive after the command ended
 }
 
 // Outcome is how a run ended.
@@ -91,6 +92,9 @@ type Outcome struct {
 	MaxRSS                  int64
 	CPU                     time.Duration
 	Leftover                int // processes that were alive after the command ended
+
+	// Notes are what else a person should know: a trigger that failed and was ignored.
+	Notes []string
 }
 
 // Code returns the exit code that a shell shows for the run: the command's own, 128 + n for a

@@ -1,0 +1,125 @@
+package task
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is one line of the process table.
+type process struct {
+	pid, ppid, group, session int
+	state                     byte
+	start                     uint64 // clock ticks since boot: pids are used again, pid and start are not
+}
+
+// dead reports whether the process has ended and only waits to be reaped.
+func (p process) dead() bool { return p.state == 'Z' || p.state == 'X' }
+
+// processes lists all processes of the host that we can see.
+func processes() []process {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	list := make([]process, 0, len(names))
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if p, ok := readProcess(pid); ok {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// readProcess reads /proc/PID/stat; it reports false where there is no such process.
+func readProcess(pid int) (process, bool) {
+	var room [1024]byte
+	text := readProc(pid, "stat", room[:])
+	i := bytes.LastIndexByte(text, ')') // the name before it may hold anything
+	if i < 0 {
+		return process{}, false
+	}
+	f := bytes.Fields(text[i+1:])
+	if len(f) < 20 {
+		return process{}, false
+	}
+	number := func(at int) int {
+		n, _ := strconv.Atoi(string(f[at]))
+		return n
+	}
+	start, err := strconv.ParseUint(string(f[19]), 10, 64)
+	return process{pid, number(1), number(2), number(3), f[0][0], start}, err == nil
+}
+
+// readProc reads as much of a file of a process as room takes.
+func readProc(pid int, file string, room []byte) []byte {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	have := 0
+	for have < len(room) {
+		n, err := unix.Read(fd, room[have:])
+		if err != nil || n <= 0 {
+			break
+		}
+		have += n
+	}
+	return room[:have]
+}
+
+// runOf returns the run that a process belongs to by its environment, "" where that does not say.
+func runOf(pid int, room []byte) string {
+	rest := readProc(pid, "environ", room)
+	for len(rest) > 0 {
+		var word []byte
+		word, rest, _ = bytes.Cut(rest, []byte{0})
+		if id, ok := bytes.CutPrefix(word, []byte(runVariable)); ok {
+			return string(id)
+		}
+	}
+	return ""
+}
+
+// children lists the children of this process; exact is false where the kernel does not tell.
+func children() (pids []int, exact bool) {
+	const dir = "/proc/self/task"
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, false
+	}
+	for _, t := range threads {
+		text, err := os.ReadFile(dir + "/" + t.Name() + "/children")
+		if err != nil {
+			return nil, false
+		}
+		for word := range bytes.FieldsSeq(text) {
+			if pid, err := strconv.Atoi(string(word)); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, true
+}
+
+// signal sends a signal to exactly this process: one that has its pid by now is left alone.
+func (p process) signal(sig unix.Signal) error {
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if now, ok := readProcess(p.pid); !ok || now.start != p.start {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(fd, sig, nil, 0)
+}
