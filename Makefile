@@ -1,0 +1,94 @@
+# Targets of om. "make" lists them.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+T       ?= 30s
+GO      ?= go
+
+TAGS     := osusergo netgo sqlite_omit_load_extension
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GOLANGCI := v2.15.0
+SOURCES  := go.mod go.sum $(shell find . \( -name bin -o -name .git -o -name testdata \) -prune -o \( -name '*.go' -o -name '*.[ch]' -o -name '*.sql' \) -print)
+
+bindir  := $(DESTDIR)$(PREFIX)/bin
+mandir  := $(DESTDIR)$(PREFIX)/share/man
+bashdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+fishdir := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+linter  := bin/tools/golangci-lint-$(GOLANGCI)
+
+.PHONY: help build demo test race lint fmt fuzz bench cover man install uninstall
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A static binary starts 0.4 ms sooner. Where the C library has no archive, the link is dynamic.
+build: ## builds bin/om
+	@mkdir -p bin
+	@static=; if echo 'int main(void) { return 0; }' | $$($(GO) env CC) -static -x c - -o /dev/null 2>/dev/null; then \
+		static='-linkmode external -extldflags -static'; \
+	else echo 'no libc.a: bin/om is linked dynamically'; fi; \
+	set -x; $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags "-s -w -X main.version=$(VERSION) $$static" -o bin/om ./cmd/om
+
+bin/om: $(SOURCES)
+	@$(MAKE) --no-print-directory build
+
+demo: build ## shows the main job of om on the demo service
+	./testdata/demo/demo.sh bin/om
+
+test: ## runs every test, and installs what the tests need
+	@./.ci/tools
+	$(GO) test -tags '$(TAGS)' ./...
+
+race: ## runs every test under the race detector, in random order
+	$(GO) test -tags '$(TAGS)' -race -shuffle=on -count=1 ./...
+
+lint: $(linter) ## checks style, the import graph and the manual pages
+	$(linter) run --build-tags '$(TAGS)' ./...
+	@if command -v mandoc >/dev/null; then set -x; mandoc -T lint -W warning man/*.[0-9]; else echo 'no mandoc: man/ is not checked'; fi
+
+fmt: $(linter) ## formats the code
+	$(linter) fmt ./...
+
+fuzz: ## runs each fuzz target for 30 s; T=10m for longer
+	@set -e; for package in $$($(GO) list ./...); do \
+		listed=$$($(GO) test -tags '$(TAGS)' -list '^Fuzz' $$package); \
+		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) $$package; \
+		done; \
+	done
+
+bench: build ## runs the benchmarks and the figures, beside their limits
+	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./...
+
+cover: ## tells which code the tests run; coverage/index.html shows it
+	@mkdir -p coverage
+	$(GO) test -tags '$(TAGS)' -coverpkg ./... -coverprofile coverage/profile ./...
+	$(GO) tool cover -html coverage/profile -o coverage/index.html
+	@$(GO) tool cover -func coverage/profile | tail -n 1
+
+man: ## renders the manual pages in bin/man
+	@mkdir -p bin/man
+	@for page in man/*.[0-9]; do \
+		(set -x; mandoc -T html -O man=%N.%S.html $$page >bin/man/$${page#man/}.html && mandoc -T utf8 $$page >bin/man/$${page#man/}.txt) || exit 1; \
+	done
+
+install: bin/om ## installs om, its manual pages and completions; honours PREFIX and DESTDIR
+	install -D -m 0755 bin/om $(bindir)/om
+	for page in man/*.[0-9]; do install -D -m 0644 $$page $(mandir)/man$${page##*.}/$${page#man/} || exit 1; done
+	mkdir -p $(bashdir) $(zshdir) $(fishdir)
+	bin/om completion bash >$(bashdir)/om
+	bin/om completion zsh >$(zshdir)/_om
+	bin/om completion fish >$(fishdir)/om.fish
+
+uninstall: ## removes what install installed
+	rm -f $(bindir)/om $(bashdir)/om $(zshdir)/_om $(fishdir)/om.fish
+	for page in man/*.[0-9]; do rm -f $(mandir)/man$${page##*.}/$${page#man/}; done
+
+# The linter at its pinned version: the one that is installed, or one built here.
+$(linter):
+	@mkdir -p $(@D)
+	@found=$$(PATH="$$PATH:$$($(GO) env GOPATH)/bin"; command -v golangci-lint || true); \
+	if [ -n "$$found" ] && "$$found" version | grep -qF 'version $(GOLANGCI:v%=%) '; then ln -sf "$$found" $@; \
+	else set -x; GOBIN='$(CURDIR)/$(@D)' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI) && mv $(@D)/golangci-lint $@; fi

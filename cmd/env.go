@@ -1,0 +1,143 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"om/engine"
+	"om/service"
+	"om/task"
+)
+
+// Env is the process that om runs in, as main found it.
+type Env struct {
+	Args                  []string // argv, with the name om was called by
+	Stdin, Stdout, Stderr *os.File
+	Getenv                func(string) string
+	Now                   func() time.Time
+	Version               string
+}
+
+// app is one call of om.
+type app struct {
+	Env
+	selector string // the services meant: a path, a glob, a list; "" for the node
+	global   global
+	eng      *engine.Engine
+}
+
+// global holds the flags that every verb takes.
+type global struct {
+	configDir, stateDir, output, color string
+	quiet, utc                         bool
+}
+
+// engine makes the engine on first use, so that verbs that need none do not pay for it.
+func (a *app) engine() (*engine.Engine, error) {
+	if a.eng != nil {
+		return a.eng, nil
+	}
+	config, err := a.folder(a.global.configDir, "OM_CONFIG_DIR", "/etc/om", "XDG_CONFIG_HOME", ".config")
+	if err != nil {
+		return nil, err
+	}
+	state, err := a.folder(a.global.stateDir, "OM_STATE_DIR", "/var/lib/om", "XDG_STATE_HOME", ".local/state")
+	if err != nil {
+		return nil, err
+	}
+	host, err := a.nodeName()
+	if err != nil {
+		return nil, err
+	}
+	node, err := service.LoadNode(config, host)
+	if err != nil {
+		return nil, err
+	}
+	if name := a.Getenv("OM_NODENAME"); name != "" {
+		node.Name = name
+	}
+	users := &task.Users{}
+	a.eng = &engine.Engine{
+		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, EUID: os.Geteuid(),
+		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users,
+	}
+	return a.eng, nil
+}
+
+// folder finds the configuration or the state: the flag, the variable, root's place, or the user's
+// by the XDG base directory specification.
+func (a *app) folder(flag, variable, root, xdg, home string) (string, error) {
+	dir := flag
+	if dir == "" {
+		dir = a.Getenv(variable)
+	}
+	switch {
+	case dir != "":
+		return filepath.Abs(dir)
+	case os.Geteuid() == 0:
+		return root, nil
+	case filepath.IsAbs(a.Getenv(xdg)):
+		return filepath.Join(a.Getenv(xdg), "om"), nil
+	case a.Getenv("HOME") != "":
+		return filepath.Join(a.Getenv("HOME"), home, "om"), nil
+	}
+	return "", fmt.Errorf("neither %s, %s nor HOME is set: %w", variable, xdg, task.ErrInvalid)
+}
+
+func (a *app) nodeName() (string, error) {
+	if name := a.Getenv("OM_NODENAME"); name != "" {
+		return name, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("hostname: %w", err)
+	}
+	return strings.ToLower(name), nil
+}
+
+// caller names who asks: the user of the process, and through whom they became it.
+func (a *app) caller(users *task.Users) string {
+	name := users.Name(os.Getuid())
+	if who := a.Getenv("SUDO_USER"); who != "" && os.Getuid() == 0 && who != name {
+		return who + " as " + name
+	}
+	return name
+}
+
+// services lists what the selector means; none is an error.
+func (a *app) services() ([]string, error) {
+	e, err := a.engine()
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.Services()
+	if err != nil {
+		return nil, err
+	}
+	if a.selector == "" {
+		return all, nil
+	}
+	return engine.Match(a.selector, all)
+}
+
+// service is services where exactly one will do. A plain path is not looked for among all.
+func (a *app) service() (*engine.Engine, string, error) {
+	e, err := a.engine()
+	if err != nil {
+		return nil, "", err
+	}
+	if task.ValidPath(a.selector) {
+		return e, a.selector, nil
+	}
+	paths, err := a.services()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(paths) != 1 {
+		return nil, "", usage("%q means %d services (%s); this verb takes one", a.selector, len(paths), strings.Join(paths, " "))
+	}
+	return e, paths[0], nil
+}

@@ -1,0 +1,240 @@
+package cmd_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The figures of a whole om process, against a program that does less, in one interleaved run. Counts
+// (page faults, fsyncs, memory) do not move with the load of the machine and gate; times are reported.
+const (
+	maxRunFaults   = 460
+	maxStartFaults = 400
+	maxFsyncs      = 2
+	maxMemory      = 10 << 20
+	rounds         = 25
+)
+
+// built makes the om binary as make build does, once for all tests, and an empty Go program.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "om-figures")
+	if err != nil {
+		return "", err
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("make", "-s", "-C", root, "build", "BIN="+dir).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	empty := filepath.Join(dir, "empty.go")
+	if err := os.WriteFile(empty, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		return "", err
+	}
+	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "empty"), empty).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return dir, err
+})
+
+// bench is a folder with a service whose tasks are measured.
+type bench struct{ bin, dir string }
+
+func newBench(tb testing.TB) bench {
+	tb.Helper()
+	bin, err := built()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b := bench{bin, tb.TempDir()}
+	b.write(tb, "etc/testmd.conf", "[task#0]\ncommand = /bin/true\n\n[task#1]\ncommand = cat "+b.path("big")+"\n")
+	b.mustRun(tb, b.om("testmd", "run", "--rid", "task#0", "-q"))
+	return b
+}
+
+func (b bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+func (b bench) write(tb testing.TB, name, text string) {
+	tb.Helper()
+	if err := os.MkdirAll(filepath.Dir(b.path(name)), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(b.path(name), []byte(text), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (b bench) om(args ...string) *exec.Cmd { return b.command(filepath.Join(b.bin, "om"), args...) }
+
+func (b bench) command(path string, args ...string) *exec.Cmd {
+	c := exec.Command(path, args...)
+	c.Env = append(os.Environ(), "OM_CONFIG_DIR="+b.path("etc"), "OM_STATE_DIR="+b.path("state"))
+	return c
+}
+
+func (b bench) mustRun(tb testing.TB, c *exec.Cmd) {
+	tb.Helper()
+	if out, err := c.CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %v\n%s", c.Args, err, out)
+	}
+}
+
+// cost is what one process took, its waited-for children with it.
+type cost struct {
+	wall, cpu time.Duration
+	faults    int64
+	memory    int64
+}
+
+func measure(tb testing.TB, c *exec.Cmd) cost {
+	tb.Helper()
+	start := time.Now()
+	if err := c.Run(); err != nil {
+		tb.Fatalf("%v: %v", c.Args, err)
+	}
+	wall := time.Since(start)
+	u := c.ProcessState.SysUsage().(*syscall.Rusage)
+	return cost{wall, c.ProcessState.UserTime() + c.ProcessState.SystemTime(), u.Minflt, u.Maxrss << 10}
+}
+
+// pair measures two commands in turn and returns the median of each figure.
+func pair(tb testing.TB, a, b func() *exec.Cmd) (ca, cb cost) {
+	tb.Helper()
+	var as, bs []cost
+	for range rounds {
+		as, bs = append(as, measure(tb, a())), append(bs, measure(tb, b()))
+	}
+	return medians(as), medians(bs)
+}
+
+func medians(cs []cost) cost {
+	return cost{
+		time.Duration(median(cs, func(c cost) int64 { return int64(c.wall) })),
+		time.Duration(median(cs, func(c cost) int64 { return int64(c.cpu) })),
+		median(cs, func(c cost) int64 { return c.faults }),
+		median(cs, func(c cost) int64 { return c.memory }),
+	}
+}
+
+func median(cs []cost, of func(cost) int64) int64 {
+	v := make([]int64, len(cs))
+	for i, c := range cs {
+		v[i] = of(c)
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+func report(b *testing.B, om, other cost) {
+	b.Helper()
+	b.ReportMetric(float64(om.wall)/float64(other.wall), "x-wall")
+	b.ReportMetric(float64(om.cpu)/float64(other.cpu), "x-cpu")
+	b.ReportMetric(float64(om.wall.Microseconds()), "om-µs")
+	b.ReportMetric(float64(other.wall.Microseconds()), "other-µs")
+	b.ReportMetric(float64(om.faults), "faults")
+	b.ReportMetric(float64(om.memory>>10), "kB")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkRunTrue: om testmd run --rid task#0 of /bin/true, against /bin/true alone.
+func BenchmarkRunTrue(b *testing.B) {
+	f := newBench(b)
+	for b.Loop() {
+		om, other := pair(b,
+			func() *exec.Cmd { return f.om("testmd", "run", "--rid", "task#0", "-q") },
+			func() *exec.Cmd { return exec.Command("/bin/true") })
+		report(b, om, other)
+	}
+}
+
+// BenchmarkStart: verbs that load nothing, against an empty Go program.
+func BenchmarkStart(b *testing.B) {
+	f := newBench(b)
+	for _, verb := range []string{"version", "help", "completion bash"} {
+		b.Run(strings.ReplaceAll(verb, " ", "_"), func(b *testing.B) {
+			for b.Loop() {
+				om, other := pair(b,
+					func() *exec.Cmd { return f.om(strings.Fields(verb)...) },
+					func() *exec.Cmd { return exec.Command(filepath.Join(f.bin, "empty")) })
+				report(b, om, other)
+			}
+		})
+	}
+}
+
+// BenchmarkOutput: a run that prints 100 MB, its output to a file, against cat to a file.
+func BenchmarkOutput(b *testing.B) {
+	f := newBench(b)
+	f.write(b, "big", strings.Repeat(strings.Repeat("x", 79)+"\n", 100<<20/80))
+	to := func(c *exec.Cmd) *exec.Cmd {
+		out, err := os.Create(f.path("out"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { out.Close() })
+		c.Stdout = out
+		return c
+	}
+	for b.Loop() {
+		om, other := pair(b,
+			func() *exec.Cmd { return to(f.om("testmd", "run", "--rid", "task#1", "-q")) },
+			func() *exec.Cmd { return to(exec.Command("cat", f.path("big"))) })
+		report(b, om, other)
+		b.ReportMetric(100*float64(other.wall)/float64(om.wall), "%-of-cat")
+	}
+}
+
+// TestCounts holds the counts that do not move with the load of the machine.
+func TestCounts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary")
+	}
+	f := newBench(t)
+	run := func(c *exec.Cmd, most int64) {
+		var cs []cost
+		for range 5 {
+			cs = append(cs, measure(t, f.command(c.Path, c.Args[1:]...)))
+		}
+		m := medians(cs)
+		t.Logf("%v: %d faults, %d kB", c.Args[1:], m.faults, m.memory>>10)
+		if m.faults > most || m.memory > maxMemory {
+			t.Errorf("%v: %d minor faults (at most %d), %d bytes (at most %d)", c.Args[1:], m.faults, most, m.memory, maxMemory)
+		}
+	}
+	run(f.om("testmd", "run", "--rid", "task#0", "-q"), maxRunFaults)
+	for _, verb := range []string{"version", "help", "completion bash"} {
+		run(f.om(strings.Fields(verb)...), maxStartFaults)
+	}
+	if n := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")); n > maxFsyncs {
+		t.Errorf("a run does %d fsyncs, at most %d", n, maxFsyncs)
+	}
+}
+
+// fsyncs counts the fsync and fdatasync calls of a command with strace.
+func fsyncs(t *testing.T, c *exec.Cmd) int {
+	t.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed")
+	}
+	var out bytes.Buffer
+	traced := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=fsync,fdatasync"}, c.Args...)...)
+	traced.Env, traced.Stderr, traced.Stdout = c.Env, &out, io.Discard
+	if err := traced.Run(); err != nil {
+		t.Skipf("strace does not work here: %v\n%s", err, out.String())
+	}
+	return len(regexp.MustCompile(`(?m)f(data)?sync\(\d+`).FindAllString(out.String(), -1))
+}

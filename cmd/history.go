@@ -1,0 +1,224 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/state"
+	"om/task"
+)
+
+// runRow is a run as programs get it. The names and their order are a contract: om.1 lists them.
+type runRow struct {
+	ID       string     `json:"id"`
+	Service  string     `json:"service"`
+	Task     string     `json:"task"`
+	Slot     *time.Time `json:"slot"`
+	Origin   string     `json:"origin"`
+	State    string     `json:"state"`
+	Attempt  int        `json:"attempt"`
+	ExitCode *int       `json:"exit_code"`
+	Signal   *string    `json:"signal"`
+	User     string     `json:"user"`
+	Node     string     `json:"node"`
+	Queued   *time.Time `json:"queued_at"`
+	Started  *time.Time `json:"started_at"`
+	Ended    *time.Time `json:"ended_at"`
+	Reason   *string    `json:"reason"`
+}
+
+type historyOptions struct {
+	engine.Selection
+	n       int
+	states  []string
+	skipped bool
+}
+
+func historyVerb(a *app) *cobra.Command {
+	var o historyOptions
+	c := &cobra.Command{
+		Use: "history [--rid task#0] [-n N] [--state error,lost]",
+		Long: `List the runs of the service's tasks, or of every service, the newest first. --skipped adds what did not
+run: declined and aborted requests, with the reason.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.history(o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.RID, "rid", "", "tasks or groups")
+	f.IntVarP(&o.n, "lines", "n", 20, "how many; 0 is all")
+	f.StringSliceVar(&o.states, "state", nil, "only these states: complete, error, timeout, killed, cancelled, lost, running")
+	f.BoolVar(&o.skipped, "skipped", false, "add what was declined or aborted")
+	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
+	_ = c.RegisterFlagCompletionFunc("state", completeWords(stateWords()...))
+	return c
+}
+
+func stateWords() []string {
+	var out []string
+	for _, s := range task.RunStates() {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func (a *app) history(o historyOptions) error {
+	q := state.Query{Limit: o.n}
+	for _, word := range o.states {
+		if !slices.Contains(stateWords(), word) {
+			return usage("--state %q: wanted one of %s", word, strings.Join(stateWords(), ", "))
+		}
+		q.State = append(q.State, task.RunState(word))
+	}
+	rows, err := a.gather(context.Background(), o, q)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(rows, func(x, y runRow) int { return cmp.Compare(y.ID, x.ID) })
+	if o.n > 0 && len(rows) > o.n {
+		rows = rows[:o.n]
+	}
+	return a.list(a.historyListing(rows))
+}
+
+// gather reads the records of every service that is selected; a service removed since keeps its runs.
+func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]runRow, error) {
+	e, err := a.engine()
+	if err != nil {
+		return nil, err
+	}
+	runs, declines, err := a.records(ctx, e, o.Query(q), o.skipped && len(o.states) == 0)
+	if err != nil {
+		return nil, err
+	}
+	rows := []runRow{}
+	for _, r := range runs {
+		if len(o.Pick([]task.Task{{ID: r.Task}})) > 0 {
+			rows = append(rows, a.rowOf(r))
+		}
+	}
+	for _, d := range declines {
+		if len(o.Pick([]task.Task{{ID: d.Task}})) > 0 {
+			rows = append(rows, a.declineRow(d))
+		}
+	}
+	return rows, nil
+}
+
+func (a *app) records(ctx context.Context, e *engine.Engine, q state.Query, skipped bool) ([]task.Run, []task.Decline, error) {
+	if a.selector == "" {
+		return e.History(ctx, "", q, skipped)
+	}
+	paths := []string{a.selector}
+	if !task.ValidPath(a.selector) {
+		var err error
+		if paths, err = a.services(); err != nil {
+			return nil, nil, err
+		}
+	}
+	var runs []task.Run
+	var declines []task.Decline
+	for _, p := range paths {
+		r, d, err := e.History(ctx, p, q, skipped)
+		if err != nil {
+			return nil, nil, err
+		}
+		runs, declines = append(runs, r...), append(declines, d...)
+	}
+	return runs, declines, nil
+}
+
+func (a *app) rowOf(r task.Run) runRow {
+	row := runRow{
+		ID: r.ID, Service: r.Task.Service, Task: r.Task.RID, Slot: a.stamp(r.Slot), Origin: string(r.Origin), State: string(r.State),
+		Attempt: r.Attempt, Signal: orNil(r.Signal), User: r.User, Node: r.Node,
+		Queued: a.stamp(r.QueuedAt), Started: a.stamp(r.StartedAt), Ended: a.stamp(r.EndedAt), Reason: orNil(r.Reason),
+	}
+	if hasExitCode(r) {
+		row.ExitCode = &r.ExitCode
+	}
+	return row
+}
+
+// hasExitCode tells a code that a command gave from a zero that means nothing.
+func hasExitCode(r task.Run) bool {
+	return r.State == task.Complete || r.State.Final() && r.ExitCode != 0
+}
+
+func (a *app) declineRow(d task.Decline) runRow {
+	return runRow{
+		ID: d.ID, Service: d.Task.Service, Task: d.Task.RID, Origin: string(d.Origin), State: d.Kind, Node: d.Node,
+		Queued: a.stamp(d.At), Reason: orNil(d.Reason),
+	}
+}
+
+func (a *app) stamp(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = a.zone(t)
+	return &t
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (a *app) historyListing(rows []runRow) listing {
+	l := listing{columns: []string{"RUN", "TASK", "STATE", "ORIGIN", "STARTED", "TOOK", "USER", "RESULT"}, painted: 2, data: rows}
+	for _, r := range rows {
+		l.rows = append(l.rows, []string{
+			r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r),
+		})
+		l.colors = append(l.colors, stateColor(task.RunState(r.State)))
+	}
+	return l
+}
+
+func (a *app) started(r runRow) string {
+	for _, t := range []*time.Time{r.Started, r.Queued} {
+		if t != nil {
+			return a.when(*t)
+		}
+	}
+	return ""
+}
+
+func took(r runRow) string {
+	if r.Started == nil || r.Ended == nil {
+		return ""
+	}
+	return short(r.Ended.Sub(*r.Started))
+}
+
+// short prints a duration with the precision a person wants.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func result(r runRow) string {
+	switch {
+	case r.Reason != nil:
+		return *r.Reason
+	case r.Signal != nil:
+		return *r.Signal
+	case r.ExitCode != nil:
+		return fmt.Sprintf("exit %d", *r.ExitCode)
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/task"
+)
+
+type logsOptions struct {
+	engine.Selection
+	run    string
+	follow bool
+	times  bool
+	n      int
+}
+
+func logsVerb(a *app) *cobra.Command {
+	var o logsOptions
+	c := &cobra.Command{
+		Use: "logs [--rid task#0] [--run RUN] [-f]",
+		Long: `Print what the newest run of the selected tasks wrote, byte for byte, stdout and stderr in the order they came;
+--run names another run. With --timestamps each line has its time and its stream. -f goes on until the run ends.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.logs(o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.RID, "rid", "", "tasks or groups")
+	f.StringVar(&o.run, "run", "", "a run, by its id or the beginning of it")
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on while the run goes on")
+	f.BoolVarP(&o.times, "timestamps", "t", false, "print the time and the stream of each line")
+	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
+	_ = c.RegisterFlagCompletionFunc("run", a.completeRuns)
+	return c
+}
+
+func (a *app) logs(o logsOptions) error {
+	e, path, err := a.service()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	run, err := e.LogRun(ctx, path, o.Selection, o.run)
+	if err != nil {
+		return err
+	}
+	if run.Output == "" {
+		return fmt.Errorf("run %s of %s kept no output (log = none): %w", run.ID, run.Task, task.ErrNotFound)
+	}
+	if !a.global.quiet {
+		fmt.Fprintf(a.Stderr, "# %s %s %s %s\n", run.Task, run.ID, run.State, a.when(run.StartedAt))
+	}
+	w := bufio.NewWriterSize(a.Stdout, 64<<10)
+	err = a.copyOutput(ctx, e, run, o, w)
+	if ctx.Err() != nil && o.follow {
+		err = nil
+	}
+	return errors.Join(err, w.Flush())
+}
+
+func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o logsOptions, w *bufio.Writer) error {
+	fresh := true
+	for rec, err := range e.Output(ctx, run, o.follow) {
+		if err != nil {
+			return err
+		}
+		if o.times && fresh {
+			fmt.Fprintf(w, "%s %s ", a.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
+		}
+		fresh = rec.Full
+		_, _ = w.Write(rec.Bytes)
+		if rec.Full {
+			_ = w.WriteByte('\n')
+		}
+		if o.follow {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

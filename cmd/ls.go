@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/task"
+)
+
+// taskRow is one task of a service.
+type taskRow struct {
+	Service     string   `json:"service"`
+	Task        string   `json:"task"`
+	Schedule    string   `json:"schedule"`
+	User        string   `json:"user"`
+	Tags        []string `json:"tags"`
+	Disabled    bool     `json:"disabled"`
+	Command     string   `json:"command"`
+	Description string   `json:"description"`
+}
+
+func lsVerb(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:  "ls",
+		Long: "List the services and their tasks. A service that can't be read is told on stderr, and the others are listed.",
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.ls() },
+	}
+}
+
+func (a *app) ls() error {
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	paths, err := a.services()
+	if err != nil {
+		return err
+	}
+	rows := []taskRow{}
+	var errs []error
+	for _, path := range paths {
+		found, err := taskRows(e, path)
+		rows, errs = append(rows, found...), append(errs, err)
+	}
+	l := listing{columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND"}, data: rows}
+	for _, r := range rows {
+		l.rows = append(l.rows, []string{r.Service, disabledMark(r), r.Schedule, r.User, strings.Join(r.Tags, " "), orText(r.Description, r.Command)})
+	}
+	return errors.Join(a.list(l), errors.Join(errs...))
+}
+
+func disabledMark(r taskRow) string {
+	if r.Disabled {
+		return r.Task + " (disabled)"
+	}
+	return r.Task
+}
+
+func orText(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func taskRows(e *engine.Engine, path string) ([]taskRow, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	var rows []taskRow
+	for _, t := range s.Tasks {
+		rows = append(rows, rowOfTask(t, s.Disable))
+	}
+	if bad := s.Quarantined(); len(bad) > 0 {
+		err = warn("service %s: %s can't be used; om %s validate says why", path, strings.Join(bad, ", "), path)
+	}
+	return rows, err
+}
+
+func rowOfTask(t task.Task, disabled bool) taskRow {
+	tags := t.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return taskRow{t.ID.Service, t.ID.RID, t.Schedule, t.User, tags, t.Disable || disabled, t.Command, t.Description}
+}

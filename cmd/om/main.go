@@ -1,0 +1,19 @@
+// Command om runs the tasks of services. See man/om.1.
+package main
+
+import (
+	"os"
+	"time"
+
+	"om/cmd"
+)
+
+// version is set by the Makefile from git.
+var version = "devel"
+
+func main() {
+	os.Exit(cmd.Main(cmd.Env{
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Now: time.Now, Version: version,
+	}))
+}

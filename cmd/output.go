@@ -1,0 +1,201 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// formats are the values of --output. table and plain are for people and for cut; the others carry the
+// same values for programs, named as in the manual.
+func formats() []string { return []string{"table", "plain", "json", "yaml", "jsonl", "csv"} }
+
+// listing is a result with one line an entry.
+type listing struct {
+	columns []string
+	rows    [][]string
+	colors  []string // of each row's painted cell, "" for none
+	painted int      // which cell of a row the color is for
+	data    any      // a slice of structs with json tags: what programs get
+}
+
+// list prints a listing in the format that was asked for.
+func (a *app) list(l listing) error {
+	switch a.global.output {
+	case "plain":
+		return a.write(plain(l))
+	case "csv":
+		return a.csv(l.data)
+	case "jsonl":
+		return a.jsonl(l.data)
+	case "json", "yaml":
+		return a.value(l.data)
+	}
+	return a.write(a.table(l))
+}
+
+// value prints one value; for people it is YAML.
+func (a *app) value(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if a.global.output == "json" {
+		return a.write(string(text) + "\n")
+	}
+	if a.global.output == "jsonl" {
+		return a.jsonl([]any{v})
+	}
+	return a.write(yamlOf(text))
+}
+
+func (a *app) write(text string) error {
+	_, err := a.Stdout.WriteString(text)
+	return err
+}
+
+func (a *app) jsonl(data any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	v := reflect.ValueOf(data)
+	for i := range v.Len() {
+		if err := enc.Encode(v.Index(i).Interface()); err != nil {
+			return err
+		}
+	}
+	return a.write(b.String())
+}
+
+// csv prints the fields of each entry in their order, after a line with their names (RFC 4180).
+func (a *app) csv(data any) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	v := reflect.ValueOf(data)
+	header := fieldNames(v.Type().Elem())
+	_ = w.Write(header)
+	for i := range v.Len() {
+		cells, err := fieldTexts(v.Index(i))
+		if err != nil {
+			return err
+		}
+		_ = w.Write(cells)
+	}
+	w.Flush()
+	return a.write(b.String())
+}
+
+func fieldNames(t reflect.Type) []string {
+	var out []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		out = append(out, name)
+	}
+	return out
+}
+
+func fieldTexts(v reflect.Value) ([]string, error) {
+	var out []string
+	for i := range v.NumField() {
+		text, err := json.Marshal(v.Field(i).Interface())
+		if err != nil {
+			return nil, err
+		}
+		var s *string
+		if string(text) == "null" {
+			text = nil
+		} else if json.Unmarshal(text, &s) == nil && s != nil {
+			text = []byte(*s)
+		}
+		out = append(out, string(text))
+	}
+	return out, nil
+}
+
+// plain prints the rows with a tab between cells and no header, for cut and awk.
+func plain(l listing) string {
+	var b strings.Builder
+	for _, row := range l.rows {
+		for i, cell := range row {
+			if i > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(strings.NewReplacer("\t", " ", "\n", " ").Replace(cell))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// table aligns the columns. On a terminal the last one is cut where the line ends; elsewhere nothing
+// is.
+func (a *app) table(l listing) string {
+	if len(l.rows) == 0 {
+		return ""
+	}
+	widths := columnWidths(l)
+	limit := a.width()
+	var b strings.Builder
+	b.WriteString(a.line(l.columns, widths, limit, -1, ""))
+	for i, row := range l.rows {
+		color := ""
+		if i < len(l.colors) {
+			color = l.colors[i]
+		}
+		b.WriteString(a.line(row, widths, limit, l.painted, color))
+	}
+	return b.String()
+}
+
+func columnWidths(l listing) []int {
+	widths := make([]int, len(l.columns))
+	for _, row := range append([][]string{l.columns}, l.rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return widths
+}
+
+// line prints one row of a table, of at most limit characters (0: any).
+func (a *app) line(row []string, widths []int, limit, painted int, color string) string {
+	var b strings.Builder
+	used := 0
+	for i, cell := range row {
+		cell = strings.ReplaceAll(cell, "\n", " ")
+		if limit > 0 && i == len(row)-1 {
+			cell = cut(cell, max(limit-used, 8))
+		}
+		pad := strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0))
+		used += widths[i] + 2
+		if i == painted {
+			cell = a.paint(a.Stdout, color, cell)
+		}
+		b.WriteString(cell + pad + "  ")
+	}
+	return strings.TrimRight(b.String(), " ") + "\n"
+}
+
+func cut(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	return string(runes[:width-1]) + "…"
+}
+
+// width is that of the terminal on stdout, 0 where there is none.
+func (a *app) width() int {
+	w, _, err := term.GetSize(int(a.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
+}
+
+func (a *app) printf(format string, args ...any) error { return a.write(fmt.Sprintf(format, args...)) }

@@ -1,0 +1,279 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/service"
+	"om/task"
+)
+
+func printVerb(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:  "print status|config|keywords",
+		Long: "Print the status of services, their file, or the keywords that a file may have.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("om print: wanted status, config or keywords")
+			}
+			return usage("om print %q: wanted status, config or keywords", args[0])
+		},
+	}
+	c.AddCommand(a.printStatusVerb(), a.printConfigVerb(), a.printKeywordsVerb())
+	return c
+}
+
+func (a *app) printStatusVerb() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use: "status", Short: "Print the state of each resource and task",
+		Long: `Print the state of each resource, the flags of each and what its tasks did last. The flags: R a run is in
+progress, M monitored, D disabled, O optional, S standby, and ! for a section that is wrong and left out.
+
+` + exitCodes,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.watching(watch, a.printStatus) },
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "print again every 2 seconds")
+	return c
+}
+
+// watching calls print once, or every two seconds on a cleared screen until it is interrupted.
+func (a *app) watching(watch bool, print func(context.Context) error) error {
+	if !watch {
+		return print(context.Background())
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		if err := errors.Join(a.write("\x1b[H\x1b[2J"), print(ctx)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) printStatus(ctx context.Context) error {
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	paths, err := a.services()
+	if task.ValidPath(a.selector) {
+		paths, err = []string{a.selector}, nil
+	}
+	if err != nil {
+		return err
+	}
+	all := []engine.Status{}
+	var errs []error
+	for _, path := range paths {
+		st, err := e.Status(ctx, path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, st)
+	}
+	return errors.Join(a.emitStatus(all), errors.Join(errs...))
+}
+
+func (a *app) emitStatus(all []engine.Status) error {
+	switch a.global.output {
+	case "table", "plain":
+		for _, st := range all {
+			if err := a.write(a.statusTree(st)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		return a.csv(resourceRows(all))
+	}
+	if len(all) == 1 && a.selector == all[0].Service {
+		return a.value(all[0])
+	}
+	return a.list(listing{data: all})
+}
+
+// resourceRow is one resource of a status, for tables of programs.
+type resourceRow struct {
+	Service string      `json:"service"`
+	RID     string      `json:"rid"`
+	Flags   string      `json:"flags"`
+	Status  task.Status `json:"status"`
+	Label   string      `json:"label"`
+	Log     string      `json:"log"`
+}
+
+func resourceRows(all []engine.Status) []resourceRow {
+	rows := []resourceRow{}
+	for _, st := range all {
+		for _, r := range st.Resources {
+			rows = append(rows, resourceRow{st.Service, r.RID, flags(r), r.Status, r.Label, strings.Join(r.Log, "; ")})
+		}
+	}
+	return rows
+}
+
+// statusTree is a status for people: the service, then a line a resource, its log lines below.
+func (a *app) statusTree(st engine.Status) string {
+	var b strings.Builder
+	width := len(st.Service) - 3
+	for _, r := range st.Resources {
+		width = max(width, len(r.RID))
+	}
+	fmt.Fprintf(&b, "%-*s  %s  %s\n", width+3, st.Service, a.padded(st.Overall, 10), strings.Join(notices(st), ", "))
+	for i, r := range st.Resources {
+		branch, below := "├─ ", "│  "
+		if i == len(st.Resources)-1 {
+			branch, below = "└─ ", "   "
+		}
+		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), a.label(r)), " "))
+		for _, line := range append(r.Log, r.Quarantined...) {
+			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), line))
+		}
+	}
+	for _, p := range st.Problems {
+		fmt.Fprintf(&b, "%s\n", a.paint(a.Stdout, yellow, p))
+	}
+	return b.String()
+}
+
+// padded paints a state and fills its column.
+func (a *app) padded(s task.Status, width int) string {
+	return a.paint(a.Stdout, statusColor(s), s.String()) + strings.Repeat(" ", max(width-len(s.String()), 0))
+}
+
+func logColor(line string) string {
+	if strings.HasPrefix(line, "info:") {
+		return ""
+	}
+	return yellow
+}
+
+// flags are the five letters of a resource.
+func flags(r engine.ResourceStatus) string {
+	out := []byte(".....")
+	for i, f := range []struct {
+		on     bool
+		letter byte
+	}{{r.Running > 0, 'R'}, {r.Monitor, 'M'}, {r.Disable, 'D'}, {r.Optional, 'O'}, {r.Standby, 'S'}} {
+		if f.on {
+			out[i] = f.letter
+		}
+	}
+	if len(r.Quarantined) > 0 {
+		return "!!!!!"
+	}
+	return string(out)
+}
+
+// label is what a resource is, and for a task what it did last.
+func (a *app) label(r engine.ResourceStatus) string {
+	text := r.Label
+	if len(r.Quarantined) > 0 {
+		text = "left out: its section is wrong"
+	}
+	if r.LastRun == nil {
+		return text
+	}
+	last := fmt.Sprintf("last run %s %s", r.LastRun.State, a.when(r.LastRun.EndedAt))
+	if r.LastRun.ExitCode != 0 {
+		last = fmt.Sprintf("last run %s (exit %d) %s", r.LastRun.State, r.LastRun.ExitCode, a.when(r.LastRun.EndedAt))
+	}
+	return strings.TrimSpace(text + "  " + last)
+}
+
+func (a *app) printConfigVerb() *cobra.Command {
+	return &cobra.Command{
+		Use: "config", Short: "Print the file of the service as it is", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			e, path, err := a.service()
+			if err != nil {
+				return err
+			}
+			s, err := e.Load(path)
+			if err != nil {
+				return err
+			}
+			return a.write(string(s.Text))
+		},
+	}
+}
+
+func (a *app) printKeywordsVerb() *cobra.Command {
+	var group string
+	c := &cobra.Command{
+		Use: "keywords [WORD]", Short: "Print the keywords that a file may have",
+		Long: "Print the keywords of the sections that om reads, or those whose name holds WORD, with all that the manual says of them.",
+		RunE: func(_ *cobra.Command, args []string) error { return a.printKeywords(group, strings.Join(args, "")) },
+	}
+	c.Flags().StringVar(&group, "section", "", "only those of one kind of section: task, fs, ip, app, DEFAULT, node...")
+	return c
+}
+
+func (a *app) printKeywords(group, word string) error {
+	rows := []service.Keyword{}
+	for _, k := range service.Keywords() {
+		if (group == "" || group == k.Section) && strings.Contains(k.Name, word) {
+			rows = append(rows, k)
+		}
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("no keyword %q in [%s]: %w", word, group, task.ErrNotFound)
+	}
+	if word != "" && a.global.output == "table" {
+		return a.explainKeywords(rows)
+	}
+	l := listing{columns: []string{"SECTION", "KEYWORD", "TYPE", "DEFAULT", "MEANING"}, data: rows}
+	for _, r := range rows {
+		l.rows = append(l.rows, []string{r.Section, r.Name, r.Kind.String(), r.Default, r.Text})
+	}
+	return a.list(l)
+}
+
+// explainKeywords prints few keywords in full.
+func (a *app) explainKeywords(rows []service.Keyword) error {
+	for _, r := range rows {
+		text := fmt.Sprintf("[%s] %s (%s)\n    %s\n", r.Section, r.Name, r.Kind, r.Text)
+		for _, f := range []struct{ name, value string }{
+			{"default", r.Default}, {"one of", strings.Join(r.Choices, ", ")}, {"also", strings.Join(r.Aliases, ", ")}, {"example", r.Example},
+		} {
+			if f.value != "" {
+				text += fmt.Sprintf("    %s: %s\n", f.name, f.value)
+			}
+		}
+		if err := a.write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notices are what a person should know of the service besides its overall state.
+func notices(st engine.Status) []string {
+	out := []string{"avail " + st.Avail.String()}
+	if st.Disabled {
+		out = append(out, "disabled")
+	}
+	if st.Frozen != "" {
+		out = append(out, "frozen "+st.Frozen)
+	}
+	if st.NodeFroze != "" {
+		out = append(out, "node frozen "+st.NodeFroze)
+	}
+	return append(out, "on "+st.Node)
+}

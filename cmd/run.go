@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"om/confirm"
+	"om/engine"
+	"om/task"
+)
+
+// runOptions are the flags of om SERVICE run.
+type runOptions struct {
+	engine.Selection
+	force, confirm, dryRun, interactive bool
+	env                                 []string
+	timeout                             time.Duration
+	parallel                            int
+}
+
+func runVerb(a *app) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use: "run [--rid task#0,...] [--tags a+b,c]",
+		Long: `Run the tasks of the service: all of them, or those that --rid, --tags and --subsets mean together.
+Several run in the order of their rid. The run of one task exits with the command's own code (128 + n on
+signal n, 124 on a timeout, 126 and 127 where it can't be started or found); of several, with 0 where all completed, 75
+where all that did not were declined, else 1.`,
+		Example: `  om testmd run --rid task#0
+  om testmd run --tags backup+nightly
+  om testmd run --rid task#0 --dry-run`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.runTasks(o) },
+	}
+	a.addSelection(c, &o.Selection)
+	f := c.Flags()
+	f.BoolVar(&o.force, "force", false, "override requirements, frozen and overlap")
+	f.BoolVar(&o.confirm, "confirm", false, "answer yes to confirmations")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would run, and run nothing")
+	f.BoolVarP(&o.interactive, "interactive", "i", false, "give the command this terminal")
+	f.StringArrayVar(&o.env, "env", nil, "NAME=VALUE for the command's environment")
+	f.DurationVar(&o.timeout, "timeout", 0, "time limit instead of the task's own (90s, 2h)")
+	f.IntVar(&o.parallel, "parallel", 1, "how many tasks run at once")
+	return c
+}
+
+// addSelection adds the three flags that select tasks, with completion by what the file has.
+func (a *app) addSelection(c *cobra.Command, s *engine.Selection) {
+	f := c.Flags()
+	f.StringVar(&s.RID, "rid", "", "tasks or groups: task#0,task#2 or task")
+	f.StringVar(&s.Tags, "tags", "", "tags: + is and, a comma is or")
+	f.StringVar(&s.Subsets, "subsets", "", "subsets")
+	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
+	_ = c.RegisterFlagCompletionFunc("tags", a.completeTags)
+	_ = c.RegisterFlagCompletionFunc("subsets", a.completeSubsets)
+}
+
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("om %s takes no %q", c.Name(), args[0])
+	}
+	return nil
+}
+
+func (o runOptions) check() error {
+	for _, word := range o.env {
+		if name, _, ok := strings.Cut(word, "="); !ok || name == "" {
+			return usage("--env %q: wanted NAME=VALUE", word)
+		}
+	}
+	switch {
+	case o.parallel < 1:
+		return usage("--parallel %d: wanted 1 or more", o.parallel)
+	case o.timeout < 0:
+		return usage("--timeout %s: wanted a positive duration", o.timeout)
+	case o.interactive && o.parallel > 1:
+		return usage("--interactive and --parallel: one terminal is for one task at a time")
+	}
+	return nil
+}
+
+// runTasks runs the tasks of every service that is selected, and turns the results into one exit code.
+func (a *app) runTasks(o runOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	paths, err := a.services()
+	if task.ValidPath(a.selector) {
+		paths, err = []string{a.selector}, nil
+	}
+	if err != nil {
+		return err
+	}
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	var all []engine.Result
+	for _, path := range paths {
+		results, err := e.Run(ctx, path, a.request(o))
+		if err != nil {
+			return a.stopped(err)
+		}
+		all = append(all, results...)
+	}
+	if o.dryRun {
+		return a.printRehearsal(all)
+	}
+	return a.verdict(all)
+}
+
+func (a *app) request(o runOptions) engine.Request {
+	return engine.Request{
+		Select: o.Selection, Origin: task.Manual, Force: o.force, DryRun: o.dryRun, Env: o.env,
+		Timeout: o.timeout, Parallel: o.parallel, Interactive: o.interactive,
+		Ask:  a.asker(o.confirm),
+		Live: task.Live{Stdin: a.Stdin, Stdout: a.Stdout, Stderr: a.Stderr},
+		Note: a.note,
+	}
+}
+
+// asker asks on the terminal, unless the command line has answered already.
+func (a *app) asker(yes bool) func(context.Context, task.Task) (string, error) {
+	return func(ctx context.Context, t task.Task) (string, error) {
+		if yes {
+			return "--confirm", nil
+		}
+		ask := confirm.Asker{In: a.Stdin, Out: a.Stdout, Timeout: 30 * time.Second, Getenv: a.Getenv}
+		return "terminal " + terminalName(a.Stdin), ask.Ask(ctx, t.ID.RID)
+	}
+}
+
+// stopped tells why nothing ran, in the documented words where a person did not confirm.
+func (a *app) stopped(err error) error {
+	if !refused(err) {
+		return err
+	}
+	a.note("", engine.Error, "'run' action stopped on execution error: "+err.Error())
+	if h := hint(err); h != "" {
+		fmt.Fprintln(a.Stderr, "hint: "+h)
+	}
+	return codeError(exitFailed)
+}
+
+// refused tells a person's answer from other errors.
+func refused(err error) bool {
+	return errors.Is(err, confirm.ErrAborted) || errors.Is(err, confirm.ErrTimeout)
+}
+
+// verdict tells of every task that did not complete, and gives the exit code of the whole.
+func (a *app) verdict(results []engine.Result) error {
+	for _, r := range results {
+		a.tellResult(r)
+	}
+	ran := slices.DeleteFunc(slices.Clone(results), func(r engine.Result) bool { return r.Skipped != "" })
+	if len(results) == 1 {
+		return codeError(resultCode(results[0]))
+	}
+	code := 0
+	for _, r := range ran {
+		switch c := resultCode(r); {
+		case c == 0, r.Err == nil && r.Run.State == task.Complete:
+		case c == exitDeclined && r.Run.ID == "" && code != exitFailed:
+			code = exitDeclined
+		default:
+			code = exitFailed
+		}
+	}
+	return codeError(code)
+}
+
+func (a *app) tellResult(r engine.Result) {
+	rid := r.Task.ID.RID
+	if r.Err != nil {
+		a.note(rid, engine.Error, clean(reason(r.Err)))
+		if h := hint(r.Err); h != "" {
+			fmt.Fprintln(a.Stderr, "hint: "+h)
+		}
+		return
+	}
+	if r.Run.State.Final() && r.Run.State != task.Complete {
+		a.note(rid, engine.Error, outcomeOf(r.Run).Summary())
+	}
+}
+
+// reason is an error without what the line says already: which task it is about.
+func reason(err error) error {
+	var declined *task.DeclinedError
+	if errors.As(err, &declined) {
+		return errors.New(declined.Decision.Blockers()[0].Detail)
+	}
+	return err
+}
+
+func outcomeOf(r task.Run) task.Outcome {
+	return task.Outcome{State: r.State, ExitCode: r.ExitCode, Signal: r.Signal, Reason: r.Reason}
+}
+
+// resultCode is the exit code of one task's result.
+func resultCode(r engine.Result) int {
+	var unresolved *task.ResolveError
+	switch {
+	case r.Skipped != "":
+		return 0
+	case errors.As(r.Err, &unresolved):
+		return unresolved.Code
+	case r.Err != nil && !r.Run.State.Final():
+		return exitCode(r.Err)
+	case r.Err != nil && r.Run.Code() == 0:
+		return exitFailed
+	}
+	return r.Run.Code()
+}
+
+// printRehearsal prints what a dry run found: per task the decision and the whole command.
+func (a *app) printRehearsal(results []engine.Result) error {
+	rows := make([]rehearsal, len(results))
+	code := 0
+	for i, r := range results {
+		rows[i] = rehearsalOf(r)
+		if r.Err != nil || !r.Decision.Run() {
+			code = max(code, exitDeclined)
+		}
+		if r.Err != nil {
+			code = resultCode(r)
+		}
+	}
+	if a.global.output != "table" && a.global.output != "plain" {
+		return errors.Join(a.list(listing{data: rows}), codeError(code))
+	}
+	for _, row := range rows {
+		if err := a.write(row.text()); err != nil {
+			return err
+		}
+	}
+	return codeError(code)
+}

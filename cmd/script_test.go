@@ -1,0 +1,71 @@
+package cmd_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"om/cmd"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"om": om, "testmd": om})
+}
+
+// om is the program as main makes it, but for the clock, which a script may set: NOW=2026-01-02T03:04:05Z.
+func om() {
+	now := time.Now
+	if at, err := time.Parse(time.RFC3339, os.Getenv("NOW")); err == nil {
+		now = func() time.Time { return at }
+	}
+	os.Exit(cmd.Main(cmd.Env{
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Now: now, Version: "test",
+	}))
+}
+
+// TestScripts runs every script of testdata/script, each in a folder of its own with etc for the
+// configuration and state for the record. The first word of a script's name is the verb it is about.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup:               setup,
+		Condition:           condition,
+	})
+}
+
+func setup(env *testscript.Env) error {
+	for _, dir := range []string{"etc", "home"} {
+		if err := os.MkdirAll(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for name, value := range map[string]string{
+		"OM_CONFIG_DIR": filepath.Join(env.WorkDir, "etc"),
+		"OM_STATE_DIR":  filepath.Join(env.WorkDir, "state"),
+		"OM_NODENAME":   "n1",
+		"HOME":          filepath.Join(env.WorkDir, "home"),
+		"TZ":            "UTC",
+		"TERM":          "dumb",
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "root":
+		return os.Geteuid() == 0, nil
+	}
+	return false, nil
+}

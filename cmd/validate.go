@@ -1,0 +1,115 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/service"
+)
+
+// problemRow is one problem of a file, for programs.
+type problemRow struct {
+	Severity string `json:"severity"`
+	Service  string `json:"service"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Section  string `json:"section"`
+	Keyword  string `json:"keyword"`
+	Text     string `json:"text"`
+	Wanted   string `json:"wanted"`
+	Hint     string `json:"hint"`
+}
+
+func validateVerb(a *app) *cobra.Command {
+	var strict bool
+	c := &cobra.Command{
+		Use: "validate",
+		Long: `Check the file of the service, of every service and of the node, and tell every problem with its file, line,
+section and keyword. Exit code 78 if there is an error; warnings alone leave 0 unless --strict.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.validate(strict) },
+	}
+	c.Flags().BoolVar(&strict, "strict", false, "a warning is an error")
+	return c
+}
+
+func (a *app) validate(strict bool) error {
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	paths, err := a.services()
+	if err != nil {
+		return err
+	}
+	rows := []problemRow{}
+	bad := false
+	if a.selector == "" {
+		rows, bad = problemRows("", e.Node.Problems, strict)
+	}
+	var errs []error
+	for _, path := range paths {
+		found, isBad, err := validateOne(e, path, strict)
+		rows, errs, bad = append(rows, found...), append(errs, err), bad || isBad
+	}
+	if err := errors.Join(a.printProblems(rows), errors.Join(errs...)); err != nil {
+		return err
+	}
+	if bad {
+		return codeError(exitConfig)
+	}
+	return a.did(nil, fmt.Sprintf("%d services", len(paths)), "no errors")
+}
+
+func validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, bad := problemRows(path, s.Problems, strict)
+	if isVerb(s.Name) {
+		rows = append(rows, problemRow{
+			Severity: "error", Service: path, File: s.File, Text: s.Name,
+			Wanted: "a name that is no verb of om: this service can't be selected",
+		})
+		bad = true
+	}
+	return rows, bad, nil
+}
+
+func problemRows(path string, problems []service.Problem, strict bool) ([]problemRow, bool) {
+	var rows []problemRow
+	bad := false
+	for _, p := range problems {
+		bad = bad || strict || p.Severity == service.Error
+		rows = append(rows, problemRow{p.Severity.String(), path, p.File, p.Line, p.Section, p.Keyword, p.Text, p.Wanted, p.Hint})
+	}
+	return rows, bad
+}
+
+func (a *app) printProblems(rows []problemRow) error {
+	if a.global.output != "table" && a.global.output != "plain" {
+		return a.list(listing{data: rows})
+	}
+	for _, r := range rows {
+		p := service.Problem{File: r.File, Line: r.Line, Section: r.Section, Keyword: r.Keyword, Text: r.Text, Wanted: r.Wanted, Hint: r.Hint}
+		color := yellow
+		if r.Severity == "error" {
+			color = red
+		}
+		if err := a.printf("%s: %s\n", a.paint(a.Stdout, color, r.Severity), p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warning is told on stderr and changes no exit code.
+type warning struct{ text string }
+
+func (w warning) Error() string { return w.text }
+
+func warn(format string, args ...any) error { return warning{fmt.Sprintf(format, args...)} }

@@ -1,0 +1,63 @@
+package cmd
+
+import "github.com/spf13/cobra"
+
+// verb is a word of the command line, and how its command is built when it is called.
+type verb struct {
+	name, short   string
+	node, service bool // om VERB, om SERVICE VERB
+	build         func(*app) *cobra.Command
+}
+
+// verbs lists every verb of om, in the order of the help.
+func verbs() []verb {
+	return []verb{
+		{"run", "Run tasks of the service", false, true, runVerb},
+		{"kill", "End runs in progress", false, true, killVerb},
+		{"print", "Print the status, the file or the keywords", true, true, printVerb},
+		{"history", "List runs, the newest first", true, true, historyVerb},
+		{"show", "Show one run in full", true, true, showVerb},
+		{"logs", "Print what runs wrote", false, true, logsVerb},
+		{"ls", "List the services and their tasks", true, true, lsVerb},
+		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
+		{"get", "Print the value of a keyword", false, true, getVerb},
+		{"set", "Set keywords, and leave the rest of the file as it is", false, true, setVerb},
+		{"unset", "Remove keywords", false, true, unsetVerb},
+		{"edit", "Edit the file, and check it before it is used", false, true, editVerb},
+		{"config", "List, compare and restore earlier versions of the file", false, true, configVerb},
+		{"freeze", "Stop scheduled runs, and make manual ones ask for --force", true, true, freezeVerb},
+		{"thaw", "Undo freeze", true, true, thawVerb},
+		{"enable", "Enable tasks, or the service", false, true, enableVerb},
+		{"disable", "Disable tasks, or the service", false, true, disableVerb},
+		{"link", "Make a command named after the service", false, true, linkVerb},
+		{"state", "Create, check, export, import and clean the record", true, true, stateVerb},
+		{"completion", "Print the completion script of a shell", true, false, completionVerb},
+		{"help", "Help about om or a verb", true, true, helpVerb},
+		{"version", "Print the version", true, false, versionVerb},
+	}
+}
+
+func find(name string) (verb, bool) {
+	for _, v := range verbs() {
+		if v.name == name {
+			return v, true
+		}
+	}
+	return verb{}, false
+}
+
+// isVerb tells a verb from a service; cobra's own completion verbs count.
+func isVerb(name string) bool {
+	_, ok := find(name)
+	return ok || name == cobra.ShellCompRequestCmd || name == cobra.ShellCompNoDescRequestCmd
+}
+
+func names(service bool) []string {
+	var out []string
+	for _, v := range verbs() {
+		if service && v.service || !service && v.node {
+			out = append(out, v.name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Change edits the file of the service at path: it reads it, lets edit change it, validates the
+// result, keeps the version it replaces in the record, and puts the new one in its place in one step.
+// A change that brings a new error is refused, with the problems in the error; one that leaves old ones
+// as they were is not. Two changes at a time wait for each other.
+func (e *Engine) Change(ctx context.Context, path string, edit func(d *service.Document) error) error {
+	return e.Replace(ctx, path, func(old []byte) ([]byte, error) {
+		d := service.NewDocument(old)
+		err := edit(d)
+		return d.Bytes(), err
+	})
+}
+
+// Replace is Change for an edit of the whole text.
+func (e *Engine) Replace(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) error {
+	before, err := e.Load(path)
+	if err != nil {
+		return err
+	}
+	unlock, err := lock(filepath.Join(e.ConfigDir, "."+filepath.Base(before.File)+".lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if before, err = e.Load(path); err != nil {
+		return err
+	}
+	text, err := edit(before.Text)
+	if err != nil || bytes.Equal(text, before.Text) {
+		return err
+	}
+	if err := e.Validate(before, text); err != nil {
+		return err
+	}
+	if err := e.keep(ctx, before); err != nil {
+		return err
+	}
+	return service.Write(before.File, text)
+}
+
+// keep puts the version about to be replaced in the node's record.
+func (e *Engine) keep(ctx context.Context, s *service.Service) error {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return err
+	}
+	return db.KeepConfig(ctx, s.Path, s.Text, e.By)
+}
+
+// Validate refuses text as the new version of the service where it has an error that the present
+// version has not. The error lists every such problem and wraps task.ErrInvalid.
+func (e *Engine) Validate(present *service.Service, text []byte) error {
+	known := map[string]bool{}
+	for _, p := range present.Problems {
+		p.Line = 0
+		known[p.String()] = true
+	}
+	var errs []error
+	for _, p := range service.Parse(present.File, present.Path, text, e.Node).Problems {
+		line := p.String()
+		p.Line = 0
+		if p.Severity == service.Error && !known[p.String()] {
+			errs = append(errs, errors.New(line))
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w\nnothing was changed: %w", errors.Join(errs...), task.ErrInvalid)
+}
+
+// Versions lists the versions of the service's file that were replaced, the newest first.
+func (e *Engine) Versions(ctx context.Context, path string) ([]state.ConfigVersion, error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Configs(ctx, path)
+}
+
+// Version returns the text of one replaced version.
+func (e *Engine) Version(ctx context.Context, path string, version int) ([]byte, error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Config(ctx, path, version)
+}
+
+// lock takes an exclusive lock on file, which it makes, and waits for who holds it.
+func lock(file string) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", file, err)
+	}
+	return func() { f.Close() }, nil
+}

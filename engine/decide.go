@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"om/state"
+	"om/task"
+)
+
+// Facts gathers what a decision about t depends on.
+func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
+	f := task.Facts{Now: r.Now(), Origin: r.req.Origin, Force: r.req.Force}
+	running, err := r.db.Running(ctx, t.ID.Service, t.ID.RID)
+	if err != nil {
+		return f, err
+	}
+	f.Running = ids(living(running))
+	f.Frozen, f.NodeFrozen, err = r.frozen(ctx, r.svc.Path)
+	if err != nil {
+		return f, err
+	}
+	f.Seen, err = r.seen(ctx, r.svc, r.db, t.Requires)
+	return f, err
+}
+
+func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, error) {
+	f, err := r.facts(ctx, t)
+	if err != nil {
+		return task.Decision{Task: t.ID}, err
+	}
+	return task.Decide(t, f), nil
+}
+
+// frozen says since when and by whom the service and the node are frozen.
+func (e *Engine) frozen(ctx context.Context, path string) (svc, node string, err error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if svc, err = frozenText(ctx, db, path); err != nil {
+		return "", "", err
+	}
+	node, err = frozenText(ctx, db, "")
+	return svc, node, err
+}
+
+func frozenText(ctx context.Context, db *state.DB, path string) (string, error) {
+	f, frozen, err := db.Frozen(ctx, path)
+	if err != nil || !frozen {
+		return "", err
+	}
+	return fmt.Sprintf("since %s by %s", f.Since.Local().Format("2006-01-02 15:04:05"), f.By), nil
+}
+
+// resolve completes the task into a job: nothing is left to look up.
+func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.Job, error) {
+	job, err := t.Resolve(ctx, r.resolver(run))
+	if err != nil {
+		return job, err
+	}
+	job.Output, job.Cancel = run.Output, r.cancelFile(r.svc, run)
+	if t.Log != task.LogFile && t.Log != task.LogBoth {
+		job.Output = ""
+	}
+	if job.Output == "" || r.req.DryRun {
+		return job, nil
+	}
+	return job, os.MkdirAll(filepath.Dir(job.Output), 0o700)
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"om/task"
+)
+
+// EditOptions says how Edit goes about it.
+type EditOptions struct {
+	Editor  string // a command line, without the file: "vi", "emacs -nw"
+	Recover bool   // go on with the copy that was refused
+	Discard bool   // throw that copy away, and edit nothing
+}
+
+// Edit runs an editor on a copy of the service's file, and puts the copy in the file's place where the
+// editor ends well and the copy brings no new error. A copy that is refused is kept, and the error says
+// where; until it is recovered or discarded a new edit is refused.
+func (e *Engine) Edit(ctx context.Context, path string, o EditOptions) error {
+	s, err := e.Load(path)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(filepath.Dir(s.File), "."+filepath.Base(s.File)+".edit")
+	_, statErr := os.Lstat(file)
+	kept := statErr == nil
+	switch {
+	case o.Discard:
+		return os.Remove(file)
+	case kept && !o.Recover:
+		return fmt.Errorf("%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away: %w", file, path, task.ErrTaken)
+	case !kept && o.Recover:
+		return fmt.Errorf("%s: there is no edit to recover: %w", file, task.ErrNotFound)
+	}
+	if !kept {
+		if err := writeNew(file, s.Text); err != nil {
+			return err
+		}
+	}
+	if err := runEditor(o.Editor, file); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	base := s.Text
+	if kept {
+		base = nil
+	}
+	return e.adopt(ctx, path, file, base)
+}
+
+// adopt puts the edited copy in the place of the service's file, or keeps it and says why not: the copy
+// is wrong, or the file is no longer the base that was copied (nil: any).
+func (e *Engine) adopt(ctx context.Context, path, file string, base []byte) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	err = e.Replace(ctx, path, func(old []byte) ([]byte, error) {
+		if base != nil && !bytes.Equal(old, base) {
+			return nil, fmt.Errorf("service %s: its file was changed while you edited the copy: %w", path, task.ErrTaken)
+		}
+		return text, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w\nyour edit is kept in %s: om %s edit --recover", err, file, path)
+	}
+	return os.Remove(file)
+}
+
+func writeNew(file string, text []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: %w", file, task.ErrPermission)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+// runEditor gives the editor this process' terminal, in its own session: it is a person's program, not
+// a task.
+func runEditor(editor, file string) error {
+	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", editor + ` "$1"`, "sh", file}, &os.ProcAttr{
+		Env: os.Environ(), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		return err
+	}
+	st, err := p.Wait()
+	if err == nil && !st.Success() {
+		err = fmt.Errorf("editor %q: %s; nothing was changed", editor, st)
+	}
+	return err
+}

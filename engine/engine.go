@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Engine holds what every story needs: where things are, who asks, and what time it is.
+type Engine struct {
+	// ConfigDir has the service files and node.conf; StateDir the record and the kept output.
+	ConfigDir, StateDir string
+	// Node is this node's settings.
+	Node service.Node
+	// Now reads the clock.
+	Now func() time.Time
+	// EUID is the effective user of this process: root's om checks who owns the files.
+	EUID int
+	// By and Terminal say who asks and from where, for the record.
+	By, Terminal string
+	// Users looks up the users and groups of this host.
+	Users *task.Users
+
+	records map[string]*state.DB
+}
+
+// Load reads the service at path and checks who owns its file. A service with problems is returned
+// with them; the error is for one that can't be read at all.
+func (e *Engine) Load(path string) (*service.Service, error) {
+	s, err := service.Read(e.ConfigDir, path, e.Node)
+	if err != nil {
+		return nil, err
+	}
+	if err := service.CheckOwnership(e.ConfigDir, s.File, e.EUID); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Services lists the paths of all services, in natural order.
+func (e *Engine) Services() ([]string, error) { return service.List(e.ConfigDir) }
+
+// NodeRecord opens the record of this node.
+func (e *Engine) NodeRecord(ctx context.Context) (*state.DB, error) {
+	return e.open(ctx, state.Options{Path: filepath.Join(e.StateDir, "om.db"), Create: true})
+}
+
+// Record opens the record that holds the runs of s: the service's own where it names one (keyword
+// state), else the node's. A service's own record is opened only while the filesystem that holds it is
+// up, and is never created here: InitState does that.
+func (e *Engine) Record(ctx context.Context, s *service.Service) (*state.DB, error) {
+	if s.StateFile == "" {
+		return e.NodeRecord(ctx)
+	}
+	if err := e.holderUp(ctx, s); err != nil {
+		return nil, err
+	}
+	db, err := e.open(ctx, state.Options{Path: s.StateFile})
+	if err != nil {
+		return nil, fmt.Errorf("service %s: state %s: %w (om %s state init creates it)", s.Path, s.StateFile, err, s.Path)
+	}
+	return db, nil
+}
+
+// initState creates the service's own record, where its filesystem is up.
+func (e *Engine) initState(ctx context.Context, s *service.Service) error {
+	if s.StateFile == "" {
+		_, err := e.NodeRecord(ctx)
+		return err
+	}
+	if err := e.holderUp(ctx, s); err != nil {
+		return err
+	}
+	_, err := e.open(ctx, state.Options{Path: s.StateFile, Create: true})
+	return err
+}
+
+func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
+	if db, ok := e.records[o.Path]; ok {
+		return db, nil
+	}
+	boot, err := state.BootID()
+	if err != nil {
+		return nil, err
+	}
+	o.Now, o.Node, o.BootID = e.Now, e.Node.Name, boot
+	db, err := state.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if e.records == nil {
+		e.records = map[string]*state.DB{}
+	}
+	e.records[o.Path] = db
+	return db, nil
+}
+
+// Close lets go of the records that are open. A process that is about to end may leave it out.
+func (e *Engine) Close() {
+	for _, db := range e.records {
+		_ = db.Close()
+	}
+	e.records = nil
+}
+
+// outputDir is where the output of the runs of a task is kept: beside the record that has the runs.
+func (e *Engine) outputDir(s *service.Service, rid string) string {
+	if s.StateFile != "" {
+		return filepath.Join(s.StateFile+".output", rid)
+	}
+	return filepath.Join(e.StateDir, "output", s.Path, rid)
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"om/state"
+	"om/task"
+)
+
+// History lists runs, the newest first, and where skipped is asked for what was declined or aborted.
+// path is a service, "" for all of this node's record. A service that is gone keeps its runs.
+func (e *Engine) History(ctx context.Context, path string, q state.Query, skipped bool) ([]task.Run, []task.Decline, error) {
+	db, err := e.recordOf(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := db.Recover(ctx, alive); err != nil {
+		return nil, nil, err
+	}
+	q.Service = path
+	runs, err := db.Runs(ctx, q)
+	if err != nil || !skipped {
+		return runs, nil, err
+	}
+	declines, err := db.Declines(ctx, q)
+	return runs, declines, err
+}
+
+// recordOf opens the record that has the runs of path: the service's own, or the node's.
+func (e *Engine) recordOf(ctx context.Context, path string) (*state.DB, error) {
+	if path == "" {
+		return e.NodeRecord(ctx)
+	}
+	s, err := e.Load(path)
+	if err != nil {
+		return e.orphans(ctx, path, err)
+	}
+	return e.Record(ctx, s)
+}
+
+// orphans opens the node's record for a service whose file is gone, if it has runs of it.
+func (e *Engine) orphans(ctx context.Context, path string, missing error) (*state.DB, error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, missing
+	}
+	runs, err := db.Runs(ctx, state.Query{Service: path, Limit: 1})
+	if err != nil || len(runs) == 0 {
+		return nil, missing
+	}
+	return db, nil
+}
+
+// FindRun finds a run by its id or a unique beginning of it; in the record of path, or of the node.
+func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error) {
+	db, err := e.recordOf(ctx, path)
+	if err != nil {
+		return task.Run{}, err
+	}
+	if _, err := db.Recover(ctx, alive); err != nil {
+		return task.Run{}, err
+	}
+	run, err := db.Run(ctx, id)
+	if err == nil && path != "" && run.Task.Service != path {
+		return run, fmt.Errorf("run %s is one of %s, not of %s: %w", id, run.Task, path, task.ErrNotFound)
+	}
+	return run, err
+}
+
+// LogRun finds the run whose output is meant: the one that id names, else the newest of the selected
+// tasks.
+func (e *Engine) LogRun(ctx context.Context, path string, sel Selection, id string) (task.Run, error) {
+	if id != "" {
+		return e.FindRun(ctx, path, id)
+	}
+	runs, _, err := e.History(ctx, path, sel.Query(state.Query{Limit: 1}), false)
+	if err != nil {
+		return task.Run{}, err
+	}
+	for _, run := range runs {
+		if len(sel.Pick([]task.Task{{ID: run.Task}})) > 0 {
+			return run, nil
+		}
+	}
+	return task.Run{}, fmt.Errorf("service %s: no run of %s is on record: %w", path, or2(sel.String(), "its tasks"), task.ErrNotFound)
+}
+
+// Output reads what a run wrote. With follow it goes on until the run has ended.
+func (e *Engine) Output(ctx context.Context, run task.Run, follow bool) iter.Seq2[task.Record, error] {
+	if !follow || run.State.Final() {
+		return task.ReadOutput(run.Output)
+	}
+	return task.FollowOutput(ctx, run.Output, func() bool {
+		now, err := e.FindRun(ctx, run.Task.Service, run.ID)
+		return err != nil || now.State.Final()
+	})
+}
+
+// Sections lists the sections that a selection picks, for enable and disable: tasks by their tags and
+// subset, any section by its rid. No selection is [DEFAULT], the whole service.
+func (e *Engine) Sections(path string, sel Selection) ([]string, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if sel == (Selection{}) {
+		return []string{"DEFAULT"}, nil
+	}
+	var out []string
+	for _, r := range s.Resources {
+		if len(sel.Pick([]task.Task{{ID: task.ID{RID: r.RID}, Tags: r.Tags, Subset: r.Subset}})) > 0 {
+			out = append(out, r.RID)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("service %s: no section matches %s: %w", path, sel, task.ErrNotFound)
+	}
+	return out, nil
+}

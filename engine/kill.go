@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// alive reports whether a run goes on: its supervisor lives, or a process that carries its id does. A
+// run whose supervisor was killed holds its place until the last of its processes is gone.
+func alive(run task.Run) bool {
+	return state.Alive(run) || len(task.Processes(run.ID)) > 0
+}
+
+// living keeps the runs that go on: see alive.
+func living(runs []task.Run) []task.Run {
+	var out []task.Run
+	for _, run := range runs {
+		if alive(run) {
+			out = append(out, run)
+		}
+	}
+	return out
+}
+
+// Kill ends the runs in progress of the selected tasks of s, or the one run whose id (or a unique
+// beginning of it) is given, the way a timeout does: stop_signal, then after stop_timeout the whole
+// tree. Each run is recorded as cancelled by who asked. It returns the runs as they ended.
+func (e *Engine) Kill(ctx context.Context, s *service.Service, sel Selection, runID string) ([]task.Run, error) {
+	db, err := e.Record(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := e.inProgress(ctx, db, s, sel, runID)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, run := range runs {
+		runs[i], err = e.kill(ctx, db, s, run)
+		errs = append(errs, err)
+	}
+	return runs, errors.Join(errs...)
+}
+
+// inProgress lists the runs to end. A run that is named and over is an error; none at all is too.
+func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Service, sel Selection, runID string) ([]task.Run, error) {
+	if runID != "" {
+		run, err := db.Run(ctx, runID)
+		if err != nil {
+			return nil, err
+		}
+		if run.State.Final() || run.Task.Service != s.Path {
+			return nil, fmt.Errorf("run %s of %s is not in progress: %s: %w", run.ID, run.Task, run.State, task.ErrNotFound)
+		}
+		return []task.Run{run}, nil
+	}
+	all, err := db.Running(ctx, s.Path, "")
+	if err != nil {
+		return nil, err
+	}
+	var runs []task.Run
+	for _, run := range all {
+		t, known := s.Task(run.Task.RID)
+		if !known {
+			t.ID = run.Task
+		}
+		if len(sel.Pick([]task.Task{t})) > 0 {
+			runs = append(runs, run)
+		}
+	}
+	if len(runs) == 0 {
+		return nil, fmt.Errorf("service %s: no run of %s is in progress: %w", s.Path, or2(sel.String(), "its tasks"), task.ErrNotFound)
+	}
+	return runs, nil
+}
+
+func or2(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// kill tells the supervisor why (the cancel file), ends the processes, and waits until the end is on
+// record. Where the supervisor is dead it settles the run itself.
+func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run task.Run) (task.Run, error) {
+	t, _ := s.Task(run.Task.RID)
+	reason := "by " + e.By
+	marker := e.cancelFile(s, run)
+	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
+		return run, err
+	}
+	if err := os.WriteFile(marker, []byte(reason), 0o600); err != nil {
+		return run, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	defer os.Remove(marker)
+	sig, wait := task.SignalNumber(or2(t.StopSignal, "SIGTERM")), t.StopTimeout
+	if wait == 0 {
+		wait = 10 * time.Second
+	}
+	if err := task.EndTree(ctx, run.ID, sig, wait); err != nil {
+		return run, err
+	}
+	return e.awaitEnd(ctx, db, run, reason)
+}
+
+// awaitEnd waits until the run's supervisor has settled it, or settles it where there is none.
+func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reason string) (task.Run, error) {
+	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
+	defer stop()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		now, err := db.Run(ctx, run.ID)
+		if err != nil || now.State.Final() {
+			return now, err
+		}
+		if !alive(now) {
+			end := task.Outcome{RunID: run.ID, State: task.Cancelled, Reason: reason + "; its supervisor was dead", StartedAt: run.StartedAt, EndedAt: e.Now()}
+			if err := db.Settle(ctx, []task.Outcome{end}); err != nil {
+				return now, err
+			}
+			return db.Run(ctx, run.ID)
+		}
+		select {
+		case <-ctx.Done():
+			return now, fmt.Errorf("run %s: its processes were ended, and its supervisor (pid %d) has not recorded it: %w", run.ID, now.PID, ctx.Err())
+		case <-poll.C:
+		}
+	}
+}
+
+// cancelFile is the file that tells the supervisor of a run that a person ends it, and why.
+func (e *Engine) cancelFile(s *service.Service, run task.Run) string {
+	return filepath.Join(e.outputDir(s, run.Task.RID), run.ID+".cancel")
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"om/resource"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// prober looks at the resources of s; db may be nil where the runs of its tasks do not matter.
+func (e *Engine) prober(ctx context.Context, s *service.Service, db *state.DB) (resource.Prober, error) {
+	var last map[string]task.Run
+	if db != nil {
+		var err error
+		if last, err = db.LastEnded(ctx, s.Path); err != nil {
+			return resource.Prober{}, err
+		}
+	}
+	return resource.Prober{
+		Now:  e.Now,
+		Exec: e.check(s),
+		LastRun: func(rid string) (task.Run, bool) {
+			run, ok := last[rid]
+			return run, ok
+		},
+		Tasks: s.Task,
+	}, nil
+}
+
+// seen looks at what the requirements need, and at nothing else.
+func (e *Engine) seen(ctx context.Context, s *service.Service, db *state.DB, reqs []task.Requirement) ([]task.Seen, error) {
+	if len(reqs) == 0 {
+		return nil, nil
+	}
+	p, err := e.prober(ctx, s, db)
+	if err != nil {
+		return nil, err
+	}
+	seen := resource.Requirements(reqs, p.Probe(ctx, resource.Needed(reqs, s.Resources)))
+	for i, r := range reqs {
+		if !seen[i].Known && slices.Contains(s.Quarantined(), r.Subject) {
+			seen[i] = task.Seen{Known: true, Status: task.Undef, Detail: "its section in " + s.File + " is wrong"}
+		}
+	}
+	return seen, nil
+}
+
+// holderUp refuses to touch the service's own record unless the filesystem that holds it is up.
+func (e *Engine) holderUp(ctx context.Context, s *service.Service) error {
+	holder, ok := holder(s)
+	if !ok {
+		return nil
+	}
+	obs := resource.Prober{Now: e.Now, Exec: e.check(s)}.Probe(ctx, []task.Resource{holder})
+	if st := obs[0].Status; st != task.Up && st != task.StdbyUp {
+		return fmt.Errorf("service %s: state %s is on %s, which is %s here: %w", s.Path, s.StateFile, holder.RID, st, task.ErrTaken)
+	}
+	return nil
+}
+
+// holder is the filesystem resource that the service's record lives on, if one is declared.
+func holder(s *service.Service) (task.Resource, bool) {
+	var best task.Resource
+	for _, r := range s.Resources {
+		mnt := filepath.Clean(r.Keywords["mnt"])
+		if r.Group == "fs" && mnt != "." && within(s.StateFile, mnt) && len(mnt) > len(best.Keywords["mnt"]) {
+			best = r
+		}
+	}
+	return best, best.RID != ""
+}
+
+func within(file, dir string) bool {
+	return dir == "/" || strings.HasPrefix(filepath.Clean(file), dir+"/")
+}
+
+// check runs the check command of a resource as a task is run, without a record: as its user, under
+// the probe's deadline, the whole tree ended with it.
+func (e *Engine) check(s *service.Service) resource.Exec {
+	return func(ctx context.Context, r task.Resource, command string) (int, string, error) {
+		t := task.Task{
+			ID: task.ID{Service: s.Path, RID: r.RID}, File: s.File, Line: r.Line, Command: command,
+			User: r.Keywords["user"], Shell: "auto", Umask: 0o022, StopSignal: "SIGTERM", Leftover: task.LeftoverKill, Cwd: "/",
+			Log: task.LogNone,
+		}
+		job, err := t.Resolve(ctx, e.resolver(task.Run{ID: state.NewID(e.Now()), Task: t.ID, Origin: task.API}))
+		if err != nil {
+			return 0, "", err
+		}
+		return capture(ctx, job)
+	}
+}
+
+// capture runs a job with its output in memory and returns the exit code and the first 4 KiB.
+func capture(ctx context.Context, job task.Job) (int, string, error) {
+	fd, err := unix.MemfdCreate("om-check", unix.MFD_CLOEXEC)
+	if err != nil {
+		return 0, "", fmt.Errorf("memfd: %w", err)
+	}
+	mem := os.NewFile(uintptr(fd), "check output")
+	defer mem.Close()
+	o, err := task.Supervise(ctx, job, task.Live{Stdout: mem, Stderr: mem})
+	if err != nil {
+		return 0, "", err
+	}
+	text, err := io.ReadAll(io.NewSectionReader(mem, 0, 4096))
+	if err != nil {
+		return 0, "", err
+	}
+	if o.Signal != "" || o.State == task.Cancelled || o.State == task.TimedOut {
+		return 0, string(text), fmt.Errorf("the check ended as %s", o.Summary())
+	}
+	return o.ExitCode, string(text), nil
+}

@@ -1,0 +1,367 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Request is what somebody asks of Run.
+type Request struct {
+	Select  Selection
+	Origin  task.Origin
+	Force   bool          // override requirements, frozen, overlap
+	DryRun  bool          // resolve and decide, run nothing
+	Env     []string      // "NAME=value", last in the environment
+	Timeout time.Duration // instead of the tasks' own; 0 keeps it
+	// Parallel is how many tasks run at once; below 2 they run in order.
+	Parallel int
+	// Interactive gives the command the terminal.
+	Interactive bool
+	// Ask asks a person to confirm a task; it returns how it was confirmed ("terminal", "--confirm").
+	Ask func(ctx context.Context, t task.Task) (how string, err error)
+	// Live is where output goes while a task runs.
+	Live task.Live
+	// Note tells a person what happens, a line at a time.
+	Note func(rid string, level Level, text string)
+}
+
+// Level is how much a note matters.
+type Level string
+
+// The levels of notes, as logs of OpenSVC's agents spell them.
+const (
+	Info    Level = "INFO"
+	Warning Level = "WARNING"
+	Error   Level = "ERROR"
+)
+
+// Result is what became of one selected task.
+type Result struct {
+	Task     task.Task
+	Decision task.Decision
+	Job      *task.Job // what would run or ran; nil where it was not resolved
+	Run      task.Run  // the run, if there was one
+	Skipped  string    // why it was passed over without being asked for by name
+	// Err is why there was no run, or why the run could not begin. A command that failed is no error.
+	Err error
+}
+
+// Run runs the selected tasks of the service at path and returns a result for each, in rid order.
+//
+// The error is for what stops all of them: no such service or task (task.ErrNotFound), a person who
+// did not confirm (task.ErrAborted), no record. What stops one task is in its result.
+func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	picked, err := e.pick(s, req)
+	if err != nil {
+		return nil, err
+	}
+	db, err := e.Record(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{Engine: e, svc: s, db: db, req: req}
+	if req.DryRun {
+		return r.each(ctx, picked, r.rehearse), nil
+	}
+	if err := r.confirm(ctx, picked); err != nil {
+		return nil, err
+	}
+	results := r.each(ctx, picked, r.one)
+	r.tidy(results)
+	return results, nil
+}
+
+// pick selects the tasks, and says what to do where there are none.
+func (e *Engine) pick(s *service.Service, req Request) ([]Selected, error) {
+	for _, section := range s.Quarantined() {
+		if req.Select.Names(section) {
+			return nil, &QuarantineError{Service: s, Section: section}
+		}
+	}
+	if s.Disable {
+		return nil, fmt.Errorf("service %s is disabled: om %s enable: %w", s.Path, s.Path, task.ErrTaken)
+	}
+	picked := req.Select.Pick(s.Tasks)
+	if len(picked) > 0 {
+		return picked, nil
+	}
+	if len(s.Tasks) == 0 {
+		return nil, fmt.Errorf("service %s has no task that can run: %w", s.Path, task.ErrNotFound)
+	}
+	names := make([]string, len(s.Tasks))
+	for i, t := range s.Tasks {
+		names[i] = t.ID.RID
+	}
+	return nil, fmt.Errorf("service %s: no task matches %s; its tasks: %v: %w", s.Path, req.Select, names, task.ErrNotFound)
+}
+
+// QuarantineError says that what was asked for is in a section of the file that is wrong.
+type QuarantineError struct {
+	Service *service.Service
+	Section string
+}
+
+// Error lists the problems of the section.
+func (q *QuarantineError) Error() string {
+	msg := fmt.Sprintf("[%s] of service %s is wrong and can't be used", q.Section, q.Service.Path)
+	for _, p := range q.Service.Problems {
+		if p.Section == q.Section && p.Severity == service.Error {
+			msg += "\n" + p.String()
+		}
+	}
+	return msg
+}
+
+// Unwrap makes it an invalid configuration.
+func (q *QuarantineError) Unwrap() error { return task.ErrInvalid }
+
+// runner is one call of Run.
+type runner struct {
+	*Engine
+	svc       *service.Service
+	db        *state.DB
+	req       Request
+	confirmed map[string]string // rid -> how
+	mu        sync.Mutex        // notes are one stream
+}
+
+func (r *runner) note(rid string, level Level, text string) {
+	if r.req.Note == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.req.Note(rid, level, text)
+}
+
+// each calls do for every task, in order or Parallel at a time, and keeps the order of the results.
+// A context that is done starts nothing more.
+func (r *runner) each(ctx context.Context, picked []Selected, do func(context.Context, Selected) Result) []Result {
+	results := make([]Result, len(picked))
+	if r.req.Parallel < 2 || len(picked) < 2 {
+		for i, p := range picked {
+			results[i] = do(ctx, p)
+		}
+		return results
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, r.req.Parallel)
+	for i, p := range picked {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			results[i] = do(ctx, p)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// one runs one task: decide, resolve, claim, supervise, settle.
+func (r *runner) one(ctx context.Context, p Selected) Result {
+	res := Result{Task: p.Task}
+	rid := p.Task.ID.RID
+	if err := context.Cause(ctx); err != nil {
+		res.Err = fmt.Errorf("not started: %w", err)
+		return res
+	}
+	if p.Task.Disable && !p.Named {
+		res.Skipped = rid + " is disabled"
+		r.note(rid, Info, "skipped: "+res.Skipped)
+		return res
+	}
+	res.Decision, res.Err = r.decide(ctx, p.Task)
+	if res.Err == nil && !res.Decision.Run() {
+		res.Err = r.decline(ctx, p.Task, res.Decision)
+	}
+	if res.Err != nil {
+		return res
+	}
+	for _, c := range res.Decision.Forced() {
+		r.note(rid, Warning, "forced: "+c.Detail)
+	}
+	run := r.newRun(p.Task, res.Decision)
+	job, err := r.resolve(ctx, p.Task, run)
+	if err != nil {
+		res.Run, res.Err = r.unresolved(ctx, run, err)
+		return res
+	}
+	res.Job = &job
+	run.User, run.ArgvDigest, run.Output = job.User, digest(job), job.Output
+	return r.execute(ctx, res, run, job)
+}
+
+// execute claims, supervises and settles. From the claim on the run is settled whatever happens,
+// also where the context is done.
+func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task.Job) Result {
+	limit := res.Task.MaxParallel
+	if res.Task.Overlap == task.OverlapAllow || r.req.Force {
+		limit = 0
+	}
+	run, err := r.db.Claim(ctx, run, limit, alive)
+	if err != nil {
+		res.Err = r.taken(ctx, res, err)
+		return res
+	}
+	if how := run.ConfirmedBy; how != "" {
+		r.note(run.Task.RID, Info, confirmedText(how))
+	}
+	r.note(run.Task.RID, Info, res.Task.Command)
+	outcome, err := task.Supervise(ctx, job, r.req.Live)
+	if err != nil {
+		outcome = couldNotStart(run, outcome, err, r.Now())
+		res.Err = err
+	}
+	outcome.RunID = run.ID
+	if err := r.db.Settle(context.WithoutCancel(ctx), []task.Outcome{outcome}); err != nil {
+		res.Err = errors.Join(res.Err, fmt.Errorf("the run %s ended (%s), and its end could not be recorded: %w", run.ID, outcome.Summary(), err))
+	}
+	res.Run = ended(run, outcome)
+	return res
+}
+
+func confirmedText(how string) string {
+	if how == "--confirm" {
+		return "confirmed by command line option"
+	}
+	return "run confirmed"
+}
+
+// couldNotStart gives a run that failed before its command began an end.
+func couldNotStart(run task.Run, o task.Outcome, err error, now time.Time) task.Outcome {
+	o.State, o.Reason = task.Failed, err.Error()
+	if o.ExitCode == 0 {
+		o.ExitCode = Code(err)
+	}
+	if o.StartedAt.IsZero() {
+		o.StartedAt = run.StartedAt
+	}
+	if o.EndedAt.IsZero() {
+		o.EndedAt = now
+	}
+	return o
+}
+
+// Code is the exit code of an error of resolving or starting a command, 1 if it has none.
+func Code(err error) int {
+	var r *task.ResolveError
+	if errors.As(err, &r) {
+		return r.Code
+	}
+	return 1
+}
+
+// unresolved records a run that could not begin: an unknown user, a missing command.
+func (r *runner) unresolved(ctx context.Context, run task.Run, err error) (task.Run, error) {
+	run = ended(run, couldNotStart(run, task.Outcome{}, err, r.Now()))
+	run.StartedAt, run.Output = time.Time{}, ""
+	if dbErr := r.db.Insert(ctx, run); dbErr != nil {
+		return run, errors.Join(err, dbErr)
+	}
+	return run, err
+}
+
+func ended(run task.Run, o task.Outcome) task.Run {
+	run.State, run.ExitCode, run.Signal, run.Reason = o.State, o.ExitCode, o.Signal, o.Reason
+	run.StartedAt, run.EndedAt = o.StartedAt, o.EndedAt
+	run.OutputBytes, run.OutputLost, run.MaxRSS, run.CPU = o.OutputBytes, o.OutputLost, o.MaxRSS, o.CPU
+	return run
+}
+
+// decline records that a task did not run, and returns why.
+func (r *runner) decline(ctx context.Context, t task.Task, d task.Decision) error {
+	err := &task.DeclinedError{Decision: d}
+	return errors.Join(err, r.record(ctx, t.ID, "declined", d.Blockers()[0].Detail))
+}
+
+// record keeps a decline; the file system being full or read-only does not hide the answer.
+func (r *runner) record(ctx context.Context, id task.ID, kind, reason string) error {
+	now := r.Now()
+	err := r.db.Decline(ctx, task.Decline{
+		ID: state.NewID(now), Task: id, Origin: r.req.Origin, At: now.UTC(),
+		Reason: reason, By: r.By, Node: r.Node.Name, Kind: kind,
+	})
+	if err != nil {
+		return fmt.Errorf("the decline could not be recorded: %w", err)
+	}
+	return nil
+}
+
+// taken turns a claim that lost the race for the last place into a declined decision.
+func (r *runner) taken(ctx context.Context, res Result, err error) error {
+	var t *state.TakenError
+	if !errors.As(err, &t) {
+		return err
+	}
+	f := task.Facts{Now: r.Now(), Origin: r.req.Origin, Running: ids(t.By)}
+	return r.decline(ctx, res.Task, task.Decide(without(res.Task), f))
+}
+
+// without drops the requirements of a task, which were met a moment ago.
+func without(t task.Task) task.Task {
+	t.Requires = nil
+	return t
+}
+
+func ids(runs []task.Run) []string {
+	out := make([]string, len(runs))
+	for i, run := range runs {
+		out[i] = run.ID
+	}
+	return out
+}
+
+// hold says which process holds the run.
+func (r *runner) hold(run *task.Run) {
+	run.PID = os.Getpid()
+	run.PIDStart, _ = state.ProcessStart(run.PID) // /proc is not mounted: then nobody can tell pids apart
+}
+
+// newRun makes the row of a run about to be claimed.
+func (r *runner) newRun(t task.Task, d task.Decision) task.Run {
+	now := r.Now()
+	run := task.Run{
+		ID: state.NewID(now), Task: t.ID, Origin: r.req.Origin, State: task.Running, Attempt: 1,
+		Node: r.Node.Name, QueuedAt: now.UTC(), StartedAt: now.UTC(),
+		By: r.By, Terminal: r.Terminal, ConfirmedBy: r.confirmed[t.ID.RID],
+	}
+	r.hold(&run)
+	for _, c := range d.Forced() {
+		run.Forced = join(run.Forced, c.Name)
+	}
+	run.Output = filepath.Join(r.outputDir(r.svc, t.ID.RID), run.ID+".log")
+	return run
+}
+
+// digest tells two commands apart without keeping what they say: argv may hold secrets.
+func digest(j task.Job) string {
+	h := sha256.New()
+	for _, s := range j.Steps {
+		for _, arg := range s.Command.Argv {
+			h.Write(append([]byte(arg), 0))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func join(list, word string) string {
+	if list == "" {
+		return word
+	}
+	return list + " " + word
+}

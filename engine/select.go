@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"om/state"
+	"om/task"
+)
+
+// Selection says which tasks of a service are meant. The three lists intersect; an empty one
+// selects all (semantics of OpenSVC's agent 2.1).
+type Selection struct {
+	RID     string // "task#0,task#2", or a group: "task"
+	Tags    string // "backup+nightly,purge": "+" is and, "," is or
+	Subsets string // "a,b"
+}
+
+// String returns the selection as flags.
+func (s Selection) String() string {
+	var words []string
+	for _, f := range []struct{ flag, value string }{{"--rid", s.RID}, {"--tags", s.Tags}, {"--subsets", s.Subsets}} {
+		if f.value != "" {
+			words = append(words, f.flag+" "+f.value)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// Selected is a task that a selection picked.
+type Selected struct {
+	Task  task.Task
+	Named bool // by its own rid, not by a group, a tag or nothing at all
+}
+
+// Pick returns the tasks that the selection means, in the order given.
+func (s Selection) Pick(tasks []task.Task) []Selected {
+	var picked []Selected
+	for _, t := range tasks {
+		named, ok := s.rid(t.ID.RID)
+		if ok && s.tags(t.Tags) && s.subset(t.Subset) {
+			picked = append(picked, Selected{Task: t, Named: named})
+		}
+	}
+	return picked
+}
+
+// Names reports whether the selection picks rid by its own name.
+func (s Selection) Names(rid string) bool {
+	named, _ := s.rid(rid)
+	return named
+}
+
+// Query narrows q to what the selection means. Where it names a group, every run is asked for, and Pick
+// chooses among them.
+func (s Selection) Query(q state.Query) state.Query {
+	if s.RID == "" {
+		return q
+	}
+	for word := range strings.SplitSeq(s.RID, ",") {
+		word = strings.TrimSpace(word)
+		if !strings.Contains(word, "#") {
+			q.RID, q.Limit = nil, 0
+			return q
+		}
+		q.RID = append(q.RID, word)
+	}
+	return q
+}
+
+func (s Selection) rid(rid string) (named, ok bool) {
+	if s.RID == "" {
+		return false, true
+	}
+	group, _, _ := strings.Cut(rid, "#")
+	for word := range strings.SplitSeq(s.RID, ",") {
+		word = strings.TrimSpace(word)
+		named = named || word == rid
+		ok = ok || word == rid || word == group
+	}
+	return named, ok
+}
+
+func (s Selection) tags(tags []string) bool {
+	if s.Tags == "" {
+		return true
+	}
+	for any := range strings.SplitSeq(s.Tags, ",") {
+		if hasAll(tags, any) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAll(tags []string, all string) bool {
+	for tag := range strings.SplitSeq(all, "+") {
+		if !slices.Contains(tags, strings.TrimSpace(tag)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s Selection) subset(subset string) bool {
+	if s.Subsets == "" {
+		return true
+	}
+	for word := range strings.SplitSeq(s.Subsets, ",") {
+		if strings.TrimSpace(word) == subset && subset != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Match returns the services that selector means: a path, a glob on paths ("web*", "prod/*", "**"
+// for all), or a comma list of these. "!" in front of a word takes away. An exact path that does not
+// exist is an error; a glob that matches nothing is too.
+func Match(selector string, all []string) ([]string, error) {
+	var out []string
+	for word := range strings.SplitSeq(selector, ",") {
+		word = strings.TrimSpace(word)
+		if rest, ok := strings.CutPrefix(word, "!"); ok {
+			out = slices.DeleteFunc(or(out, all), func(p string) bool { return globs(rest, p) })
+			continue
+		}
+		found := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return !globs(word, p) })
+		if len(found) == 0 {
+			return nil, NoService(word, all)
+		}
+		out = append(out, found...)
+	}
+	return unique(out), nil
+}
+
+// or starts a selector that begins with a negation from all services.
+func or(out, all []string) []string {
+	if len(out) == 0 {
+		return slices.Clone(all)
+	}
+	return out
+}
+
+func globs(pattern, p string) bool {
+	if pattern == "**" || pattern == p {
+		return true
+	}
+	ok, err := path.Match(pattern, p)
+	return ok && err == nil
+}
+
+func unique(paths []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(paths, func(p string) bool {
+		dup := seen[p]
+		seen[p] = true
+		return dup
+	})
+}
+
+// NoService is the error for a service that is not there, with the nearest name if one is near.
+func NoService(name string, all []string) error {
+	hint := ""
+	if near := task.Nearest(name, all); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return fmt.Errorf("service %q: no such service%s: %w", name, hint, task.ErrNotFound)
+}

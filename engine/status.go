@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"om/resource"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Status is what om knows of a service on this node, at one moment.
+type Status struct {
+	Service   string           `json:"service"`
+	Node      string           `json:"node"`
+	At        time.Time        `json:"at"`
+	Avail     task.Status      `json:"avail"`
+	Overall   task.Status      `json:"overall"`
+	Frozen    string           `json:"frozen,omitempty"`
+	NodeFroze string           `json:"node_frozen,omitempty"`
+	Disabled  bool             `json:"disabled,omitempty"`
+	Resources []ResourceStatus `json:"resources"`
+	Problems  []string         `json:"problems,omitempty"`
+}
+
+// ResourceStatus is one resource or task of a Status.
+type ResourceStatus struct {
+	task.Observation
+	Running     int      `json:"running,omitempty"`
+	LastRun     *Brief   `json:"last_run,omitempty"`
+	Quarantined []string `json:"quarantined,omitempty"` // the problems of its section, which is left out
+}
+
+// Brief is the newest ended run of a task, in short.
+type Brief struct {
+	ID       string        `json:"id"`
+	State    task.RunState `json:"state"`
+	ExitCode int           `json:"exit_code"`
+	EndedAt  time.Time     `json:"ended_at"`
+	Reason   string        `json:"reason,omitempty"`
+}
+
+// Status probes every resource of the service and gathers what its tasks did last.
+func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return Status{}, err
+	}
+	st := Status{Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable}
+	db, err := e.Record(ctx, s)
+	if err != nil {
+		st.Problems = append(st.Problems, err.Error())
+	}
+	if db != nil {
+		if st.Frozen, st.NodeFroze, err = e.frozen(ctx, s.Path); err != nil {
+			return st, err
+		}
+		if _, err := db.Recover(ctx, alive); err != nil {
+			st.Problems = append(st.Problems, err.Error())
+		}
+	}
+	p, err := e.prober(ctx, s, db)
+	if err != nil {
+		return st, err
+	}
+	obs := p.Probe(ctx, s.Resources)
+	st.Avail, st.Overall = resource.Aggregate(obs)
+	for _, o := range obs {
+		st.Resources = append(st.Resources, ResourceStatus{Observation: o})
+	}
+	if db != nil {
+		if err := st.addRuns(ctx, db); err != nil {
+			return st, err
+		}
+	}
+	st.addProblems(s)
+	return st, nil
+}
+
+// addRuns tells what each task did last and how many of its runs go on.
+func (st *Status) addRuns(ctx context.Context, db *state.DB) error {
+	last, err := db.LastEnded(ctx, st.Service)
+	if err != nil {
+		return err
+	}
+	running, err := db.Running(ctx, st.Service, "")
+	if err != nil {
+		return err
+	}
+	for i := range st.Resources {
+		r := &st.Resources[i]
+		if run, ok := last[r.RID]; ok {
+			r.LastRun = &Brief{run.ID, run.State, run.ExitCode, run.EndedAt, run.Reason}
+		}
+		for _, run := range running {
+			if run.Task.RID == r.RID {
+				r.Running++
+			}
+		}
+	}
+	return nil
+}
+
+// addProblems puts what is wrong with the file in the status, under the section it is in.
+func (st *Status) addProblems(s *service.Service) {
+	bad := s.Quarantined()
+	for _, p := range s.Problems {
+		if !slices.Contains(bad, p.Section) {
+			st.Problems = append(st.Problems, fmt.Sprintf("%s: %s", p.Severity, p))
+		}
+	}
+	for _, section := range bad {
+		r := ResourceStatus{Observation: task.Observation{RID: section, At: st.At}}
+		for _, p := range s.Problems {
+			if p.Section == section {
+				r.Quarantined = append(r.Quarantined, p.String())
+			}
+		}
+		st.Resources = append(st.Resources, r)
+	}
+	if len(bad) > 0 {
+		st.Overall = st.Overall.Merge(task.Warn)
+	}
+}
