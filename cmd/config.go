@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -150,6 +151,7 @@ throws it away.`,
 			if err != nil {
 				return err
 			}
+			o.Environ, o.Streams = a.Environ(), []*os.File{a.Stdin, a.Stdout, a.Stderr}
 			o.Editor = orText(a.Getenv("VISUAL"), orText(a.Getenv("EDITOR"), "vi"))
 			return e.Edit(context.Background(), path, o)
 		},

@@ -17,6 +17,7 @@ type Env struct {
 	Args                  []string // argv, with the name om was called by
 	Stdin, Stdout, Stderr *os.File
 	Getenv                func(string) string
+	Environ               func() []string
 	Now                   func() time.Time
 	Version               string
 }

@@ -30,7 +30,7 @@ func (a *app) link(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.Load(path); err != nil {
+	if _, err = e.Load(path); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -41,7 +41,7 @@ func (a *app) link(dir string) error {
 		dir = filepath.Dir(self)
 	}
 	name := filepath.Join(dir, filepath.Base(path))
-	if old, err := os.Readlink(name); err == nil && old == self {
+	if old, linkErr := os.Readlink(name); linkErr == nil && old == self {
 		return a.did(nil, name, "links to "+self+" already")
 	}
 	err = os.Symlink(self, name)

@@ -17,7 +17,6 @@ type logsOptions struct {
 	run    string
 	follow bool
 	times  bool
-	n      int
 }
 
 func logsVerb(a *app) *cobra.Command {

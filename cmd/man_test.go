@@ -81,9 +81,14 @@ func updateMan() bool {
 func manKeywords() string {
 	var b strings.Builder
 	for _, section := range []struct{ name, title string }{
-		{"task", "Keywords of a task"}, {"*", "Keywords of any resource"}, {"fs", "Keywords of a filesystem"},
-		{"ip", "Keywords of an address"}, {"app", "Keywords of an application"}, {"subset", "Keywords of a subset"},
-		{"DEFAULT", "Keywords of the service, in [DEFAULT]"}, {"node", "Keywords of the node, in [node] of node.conf"},
+		{"task", "Keywords of a task"},
+		{"*", "Keywords of any resource"},
+		{"fs", "Keywords of a filesystem"},
+		{"ip", "Keywords of an address"},
+		{"app", "Keywords of an application"},
+		{"subset", "Keywords of a subset"},
+		{"DEFAULT", "Keywords of the service, in [DEFAULT]"},
+		{"node", "Keywords of the node, in [node] of node.conf"},
 		{"impersonate", "Keywords of [impersonate] in node.conf"},
 	} {
 		b.WriteString(".Sh " + strings.ToUpper(section.title) + "\n.Bl -tag -width Ds\n")
@@ -100,7 +105,9 @@ func manKeywords() string {
 func manKeyword(b *strings.Builder, k service.Keyword) {
 	b.WriteString(".It Ic " + k.Name + " Pq " + k.Kind.String() + "\n" + roff(k.Text) + "\n")
 	for _, fact := range []struct{ what, value string }{
-		{"One of: ", strings.Join(k.Choices, ", ")}, {"Default: ", k.Default}, {"Also written: ", strings.Join(k.Aliases, ", ")},
+		{"One of: ", strings.Join(k.Choices, ", ")},
+		{"Default: ", k.Default},
+		{"Also written: ", strings.Join(k.Aliases, ", ")},
 		{"Where the section has none, [DEFAULT] may have: ", k.Inherit},
 	} {
 		if fact.value != "" && !(k.Kind.String() == "boolean" && fact.what == "One of: ") {

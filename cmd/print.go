@@ -44,17 +44,17 @@ progress, M monitored, D disabled, O optional, S standby, and ! for a section th
 	return c
 }
 
-// watching calls print once, or every two seconds on a cleared screen until it is interrupted.
-func (a *app) watching(watch bool, print func(context.Context) error) error {
+// watching calls show once, or every two seconds on a cleared screen until it is interrupted.
+func (a *app) watching(watch bool, show func(context.Context) error) error {
 	if !watch {
-		return print(context.Background())
+		return show(context.Background())
 	}
 	ctx, stop := interruptible()
 	defer stop()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
-		if err := errors.Join(a.write("\x1b[H\x1b[2J"), print(ctx)); err != nil {
+		if err := errors.Join(a.write("\x1b[H\x1b[2J"), show(ctx)); err != nil {
 			return err
 		}
 		select {

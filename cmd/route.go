@@ -20,38 +20,42 @@ func routeOf(argv []string, isVerb func(name string) bool) route {
 		r.selector = name
 	}
 	words := argv[min(1, len(argv)):]
-	for i := 0; i < len(words); i++ {
-		word := words[i]
-		switch name, value, inline := strings.Cut(word, "="); {
+	for len(words) > 0 {
+		word := words[0]
+		switch {
 		case word == "--":
 			return r
-		case name == "-s" || name == "--service":
-			if !inline && i+1 < len(words) {
-				i++
-				value = words[i]
-			}
-			r.selector = value
 		case strings.HasPrefix(word, "-"):
-			r.args = append(r.args, word)
-			if takesValue(name) && !inline && i+1 < len(words) {
-				i++
-				r.args = append(r.args, words[i])
-			}
+			words = r.flag(words)
 		case r.selector == "" && !isVerb(word):
-			r.selector = word
+			r.selector, words = word, words[1:]
 		default:
-			r.verb = word
-			r.args = append(r.args, words[i:]...)
+			r.verb, r.args = word, append(r.args, words...)
 			return r
 		}
 	}
 	return r
 }
 
+// flag takes the global flag that words begin with, and its value, and returns the words after it.
+func (r *route) flag(words []string) []string {
+	name, value, inline := strings.Cut(words[0], "=")
+	n := 1
+	if !inline && len(words) > 1 && takesValue(name) {
+		value, n = words[1], 2
+	}
+	if name == "-s" || name == "--service" {
+		r.selector = value
+		return words[n:]
+	}
+	r.args = append(r.args, words[:n]...)
+	return words[n:]
+}
+
 // takesValue knows the global flags that may stand before the verb with a word of their own.
 func takesValue(flag string) bool {
 	switch flag {
-	case "--config-dir", "--state-dir", "--color", "--output", "-o":
+	case "--config-dir", "--state-dir", "--color", "--output", "-o", "--service", "-s":
 		return true
 	}
 	return false

@@ -26,7 +26,7 @@ func om() {
 	}
 	os.Exit(cmd.Main(cmd.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Now: now, Version: "test",
+		Getenv: os.Getenv, Environ: os.Environ, Now: now, Version: "test",
 	}))
 }
 

@@ -14,9 +14,11 @@ import (
 
 // EditOptions says how Edit goes about it.
 type EditOptions struct {
-	Editor  string // a command line, without the file: "vi", "emacs -nw"
-	Recover bool   // go on with the copy that was refused
-	Discard bool   // throw that copy away, and edit nothing
+	Editor  string     // a command line, without the file: "vi", "emacs -nw"
+	Environ []string   // of the editor
+	Streams []*os.File // of the editor: stdin, stdout, stderr
+	Recover bool       // go on with the copy that was refused
+	Discard bool       // throw that copy away, and edit nothing
 }
 
 // Edit runs an editor on a copy of the service's file, and puts the copy in the file's place where the
@@ -43,7 +45,7 @@ func (e *Engine) Edit(ctx context.Context, path string, o EditOptions) error {
 			return err
 		}
 	}
-	if err := runEditor(o.Editor, file); err != nil {
+	if err := runEditor(o, file); err != nil {
 		return errors.Join(err, os.Remove(file))
 	}
 	base := s.Text
@@ -86,16 +88,16 @@ func writeNew(file string, text []byte) error {
 
 // runEditor gives the editor this process' terminal, in its own session: it is a person's program, not
 // a task.
-func runEditor(editor, file string) error {
-	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", editor + ` "$1"`, "sh", file}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+func runEditor(o EditOptions, file string) error {
+	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", o.Editor + ` "$1"`, "sh", file}, &os.ProcAttr{
+		Env: o.Environ, Files: o.Streams,
 	})
 	if err != nil {
 		return err
 	}
 	st, err := p.Wait()
 	if err == nil && !st.Success() {
-		err = fmt.Errorf("editor %q: %s; nothing was changed", editor, st)
+		err = fmt.Errorf("editor %q: %s; nothing was changed", o.Editor, st)
 	}
 	return err
 }

@@ -16,7 +16,7 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := db.Recover(ctx, alive); err != nil {
+	if _, err = db.Recover(ctx, alive); err != nil {
 		return nil, nil, err
 	}
 	q.Service = path
@@ -59,7 +59,7 @@ func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error)
 	if err != nil {
 		return task.Run{}, err
 	}
-	if _, err := db.Recover(ctx, alive); err != nil {
+	if _, err = db.Recover(ctx, alive); err != nil {
 		return task.Run{}, err
 	}
 	run, err := db.Run(ctx, id)

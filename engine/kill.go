@@ -101,7 +101,7 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 	if err := os.WriteFile(marker, []byte(reason), 0o600); err != nil {
 		return run, fmt.Errorf("run %s: %w", run.ID, err)
 	}
-	defer os.Remove(marker)
+	defer func() { _ = os.Remove(marker) }()
 	sig, wait := task.SignalNumber(or2(t.StopSignal, "SIGTERM")), t.StopTimeout
 	if wait == 0 {
 		wait = 10 * time.Second

@@ -58,7 +58,7 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 		if st.Frozen, st.NodeFroze, err = e.frozen(ctx, s.Path); err != nil {
 			return st, err
 		}
-		if _, err := db.Recover(ctx, alive); err != nil {
+		if _, err = db.Recover(ctx, alive); err != nil {
 			st.Problems = append(st.Problems, err.Error())
 		}
 	}

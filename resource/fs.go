@@ -108,7 +108,7 @@ func sameType(have, want string) bool {
 // remote reports whether a filesystem of this type needs somebody else's answer, who may be away.
 func remote(kind string) bool {
 	switch kind {
-	case "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "9p", "lustre", "gfs2", "ocfs2", "fuse", "fuseblk": //nolint:misspell // lustre is a filesystem
+	case "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "9p", "lustre", "gfs2", "ocfs2", "fuse", "fuseblk":
 		return true
 	}
 	return strings.HasPrefix(kind, "fuse.")

@@ -14,6 +14,6 @@ var version = "devel"
 func main() {
 	os.Exit(cmd.Main(cmd.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Now: time.Now, Version: version,
+		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Version: version,
 	}))
 }
