@@ -55,23 +55,29 @@ func (d *DB) Claim(ctx context.Context, r task.Run, limit int, alive func(task.R
 	if err != nil {
 		return r, d.fault(err)
 	}
-	var taken *TakenError
-	err = d.write(ctx, "claim", durable, func(ctx context.Context) error {
+	return r, d.enter(ctx, "claim", func(ctx context.Context) (*TakenError, error) {
 		live, err := d.live(ctx, r.Task, alive)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if limit > 0 && len(live) >= limit {
-			taken = &TakenError{Task: r.Task, By: live}
-			return nil
+			return &TakenError{Task: r.Task, By: live}, nil
 		}
-		taken, err = d.insert(ctx, r)
+		return d.insert(ctx, r)
+	})
+}
+
+// enter commits what f does also where f says that the run is taken: what it learned of others stays.
+func (d *DB) enter(ctx context.Context, name string, f func(context.Context) (*TakenError, error)) error {
+	var taken *TakenError
+	err := d.write(ctx, name, durable, func(ctx context.Context) (err error) {
+		taken, err = f(ctx)
 		return err
 	})
 	if err == nil && taken != nil {
-		err = taken
+		return taken
 	}
-	return r, err
+	return err
 }
 
 // claimed completes a run that is about to begin.
@@ -103,8 +109,13 @@ func (d *DB) claimed(r task.Run) (task.Run, error) {
 
 // live lists the runs of a task in progress, after it has settled the dead among them.
 func (d *DB) live(ctx context.Context, id task.ID, alive func(task.Run) bool) ([]task.Run, error) {
+	// Most often there are none, and that costs less to find out than to list them.
+	n, err := d.c.number("SELECT count(*) FROM run INDEXED BY run_open WHERE service=? AND rid=? AND ended_at IS NULL", id.Service, id.RID)
+	if err != nil || n == 0 {
+		return nil, err
+	}
 	var live, dead []task.Run
-	err := d.c.query(ctx, runWidth, func(v row) error {
+	err = d.c.query(ctx, runWidth, func(v row) error {
 		if r := readRun(v); alive == nil || alive(r) {
 			live = append(live, r)
 		} else {
@@ -157,15 +168,7 @@ func (d *DB) Insert(ctx context.Context, r task.Run) error {
 	if r.QueuedAt.IsZero() {
 		r.QueuedAt = r.EndedAt
 	}
-	var taken *TakenError
-	err := d.write(ctx, "insert", durable, func(ctx context.Context) (err error) {
-		taken, err = d.insert(ctx, r)
-		return err
-	})
-	if err == nil && taken != nil {
-		err = taken
-	}
-	return err
+	return d.enter(ctx, "insert", func(ctx context.Context) (*TakenError, error) { return d.insert(ctx, r) })
 }
 
 // Settle writes how runs ended, all in one transaction, on the disk before it returns. The first
@@ -227,11 +230,10 @@ func (d *DB) Recover(ctx context.Context, alive func(task.Run) bool) ([]task.Run
 	err = d.write(ctx, "recover", durable, func(ctx context.Context) error {
 		// Again, now that nobody else writes: one of them may have been settled just now.
 		var still []task.Run
-		err := d.c.query(ctx, runWidth, func(v row) error { still = append(still, readRun(v)); return nil }, runningAll)
-		if err != nil {
-			return err
+		err = d.c.query(ctx, runWidth, func(v row) error { still = append(still, readRun(v)); return nil }, runningAll)
+		if err == nil {
+			lost, err = d.bury(dead(still, alive))
 		}
-		lost, err = d.bury(dead(still, alive))
 		return err
 	})
 	return lost, err

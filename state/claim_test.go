@@ -145,6 +145,23 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+func TestQueuedRunsDoNotCount(t *testing.T) {
+	d := open(t)
+	r := claim(t, d, ours("task#0"))
+	if err := d.Exec("UPDATE run SET state='queued',pid=0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Claim(context.Background(), ours("task#0"), 1, state.Alive); err != nil {
+		t.Error(err)
+	}
+	if lost, err := d.Recover(context.Background(), state.Alive); err != nil || len(lost) > 0 {
+		t.Errorf("lost %s, %v", ids(lost), err)
+	}
+	if got := get(t, d, r.ID).State; got != task.Queued {
+		t.Errorf("the queued run is %s", got)
+	}
+}
+
 func TestClaimSettlesTheDead(t *testing.T) {
 	d := open(t)
 	dead := claim(t, d, gone("task#0"))
@@ -222,8 +239,10 @@ func TestTheSameIDTwice(t *testing.T) {
 
 func TestInsertIsFinal(t *testing.T) {
 	d := open(t)
-	r := task.Run{ID: state.NewID(start()), Task: id("task#0"), Origin: task.Manual, State: task.Failed, ExitCode: 127,
-		Reason: `"/no/such": no such file`, EndedAt: start(), Node: "n1"}
+	r := task.Run{
+		ID: state.NewID(start()), Task: id("task#0"), Origin: task.Manual, State: task.Failed, ExitCode: 127,
+		Reason: `"/no/such": no such file`, EndedAt: start(), Node: "n1",
+	}
 	if err := d.Insert(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -312,15 +331,15 @@ func TestAliveAndZombies(t *testing.T) {
 }
 
 // await polls until ok, at most some seconds.
-func await(t testing.TB, ok func() bool) {
-	t.Helper()
+func await(tb testing.TB, ok func() bool) {
+	tb.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatal("waited for 10 s")
+			tb.Fatal("waited for 10 s")
 		case <-tick.C:
 		}
 	}

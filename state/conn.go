@@ -19,11 +19,11 @@ type conn struct{ db *sqlite3.SQLiteConn }
 const busySlice = "50" // milliseconds
 
 // dial opens the database at path, which must be there. params are SQLite's URI parameters.
-func dial(path string, params string) (*conn, error) {
+func dial(path, params string) (*conn, error) {
 	lean()
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: path,
-		RawQuery: params + "&_synchronous=FULL&_stmt_cache_size=8&_busy_timeout=" + busySlice}
-	c, err := (&sqlite3.SQLiteDriver{}).Open(uri.String())
+	file := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	c, err := (&sqlite3.SQLiteDriver{}).Open(file.String() + "?" + params +
+		"&_synchronous=FULL&_stmt_cache_size=8&_busy_timeout=" + busySlice)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -42,18 +42,25 @@ func (c *conn) exec(query string, args ...driver.Value) (int64, error) {
 	return res.RowsAffected()
 }
 
-// query calls each for every row of the answer. What each is given lasts only until it returns.
+// query calls each for every row of the answer, until ctx is done. What each is given lasts only until
+// it returns. The driver does not get ctx: for one that can end it starts a goroutine a query, and the
+// switches of thread cost more than the query.
 func (c *conn) query(ctx context.Context, width int, each func(row) error, query string, args ...driver.Value) error {
 	named := make([]driver.NamedValue, len(args))
 	for i, v := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	rows, err := c.db.QueryContext(ctx, query, named)
+	rows, err := c.db.QueryContext(context.WithoutCancel(ctx), query, named)
 	if err != nil {
 		return explain(err)
 	}
-	defer rows.Close()
-	return scan(rows, width, each)
+	err = scan(rows, width, func(r row) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return each(r)
+	})
+	return errors.Join(err, rows.Close())
 }
 
 // scan reads rows to their end. A width of 0 takes the width of the answer.

@@ -36,7 +36,7 @@ func TestProcessesNeverExceedTheLimit(t *testing.T) {
 		if n := overlaps(counters); n > 0 {
 			t.Errorf("limit %d was exceeded %d times", limit, n)
 		}
-		d := openAt(t, real(path))
+		d := openAt(t, live(path))
 		n, err := d.Number("SELECT count(*) FROM run WHERE state='complete'")
 		if err = errors.Join(err, d.Check(context.Background())); err != nil || n != processes*runs {
 			t.Errorf("limit %d: %d runs, %v; want %d", limit, n, err, processes*runs)
@@ -45,11 +45,11 @@ func TestProcessesNeverExceedTheLimit(t *testing.T) {
 }
 
 // all runs n processes at once.
-func all(t *testing.T, n int, make func() *exec.Cmd) {
+func all(t *testing.T, n int, prepare func() *exec.Cmd) {
 	t.Helper()
 	var wait sync.WaitGroup
 	for range n {
-		cmd := make()
+		cmd := prepare()
 		wait.Go(func() {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
@@ -74,7 +74,7 @@ func TestProcessesMakeTheRecordTogether(t *testing.T) {
 // A run whose holder is killed is lost, and the next claim of the task knows; one that lives is not.
 func TestHolderIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "om.db")
-	d := openAt(t, real(path))
+	d := openAt(t, live(path))
 	holder := process(t, "claim", path, "task#0")
 	in, err := holder.StdinPipe()
 	if err != nil {
@@ -123,7 +123,7 @@ func TestHolderIsKilled(t *testing.T) {
 func TestBarriers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "om.db")
-	d := openAt(t, real(path))
+	d := openAt(t, live(path))
 	d.Close()
 	for n := range 3 {
 		log := filepath.Join(dir, "log"+strconv.Itoa(n))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,15 +16,15 @@ import (
 )
 
 // full is a record with something of everything.
-func full(t testing.TB) *state.DB {
-	t.Helper()
-	d := open(t)
+func full(tb testing.TB) *state.DB {
+	tb.Helper()
+	d := open(tb)
 	if err := life(context.Background(), d, func(string) {}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := ours("task#9")
 	r.Slot, r.Output, r.Reason = start(), "/out/\"quoted\" <é> \u2028", "with\na line and a \x00 byte"
-	claim(t, d, r)
+	claim(tb, d, r)
 	ctx := context.Background()
 	err := errors.Join(
 		d.Decline(ctx, task.Decline{ID: state.NewID(start()), Task: id("task#0"), At: start(), Kind: "aborted"}),
@@ -32,16 +33,16 @@ func full(t testing.TB) *state.DB {
 		d.Freeze(ctx, "", "root"),
 		d.Exec("INSERT INTO slot VALUES('a','task#0',9223372036854775807,2,3,'run','',NULL);INSERT INTO task_state VALUES('a','b',NULL,-5,NULL,0)"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
 
-func export(t testing.TB, d *state.DB) string {
-	t.Helper()
+func export(tb testing.TB, d *state.DB) string {
+	tb.Helper()
 	var out strings.Builder
 	if err := d.Export(context.Background(), &out); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out.String()
 }
@@ -167,8 +168,10 @@ func FuzzImport(f *testing.F) {
 	f.Add(text)
 	f.Add(`{"record":"om","schema":1}` + "\n" + `{"table":"frozen","service":"a","since":1,"frozen_by":"x"}`)
 	f.Add(strings.ReplaceAll(text, "1", "-1"))
+	d, again := quick(f), quick(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		d := open(t)
+		empty(t, d)
+		empty(t, again)
 		err := d.Import(context.Background(), strings.NewReader(text))
 		if checkErr := d.Check(context.Background()); checkErr != nil {
 			t.Fatal(checkErr)
@@ -177,7 +180,6 @@ func FuzzImport(f *testing.F) {
 		if err != nil && strings.Count(out, "\n") != 1 {
 			t.Fatalf("%v, and left:\n%s", err, out)
 		}
-		again := open(t)
 		if err = again.Import(context.Background(), strings.NewReader(out)); err != nil {
 			t.Fatal(err)
 		}
@@ -185,4 +187,30 @@ func FuzzImport(f *testing.F) {
 			t.Fatalf("got\n%s\nwant\n%s", got, out)
 		}
 	})
+}
+
+// quick opens a record in memory, where there is such a place.
+func quick(tb testing.TB) *state.DB {
+	tb.Helper()
+	return openAt(tb, options(filepath.Join(quickDir(tb), "om.db")))
+}
+
+// quickDir is a folder in memory, where barriers cost nothing.
+func quickDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "om-state-")
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func empty(tb testing.TB, d *state.DB) {
+	tb.Helper()
+	for _, table := range []string{"run", "slot", "task_state", "config", "frozen", "decline"} {
+		if err := d.Exec("DELETE FROM " + table); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }

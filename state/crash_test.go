@@ -33,7 +33,7 @@ func lived(t *testing.T, tracer []string, args ...string) ([]string, error) {
 func truth(t *testing.T, path string, told []string) {
 	t.Helper()
 	ctx := context.Background()
-	d := openAt(t, real(path))
+	d := openAt(t, live(path))
 	if _, err := d.Recover(ctx, state.Alive); err != nil {
 		t.Error(err)
 	}
@@ -87,7 +87,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		}
 		steps++
 		t.Run(step, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "om.db")
+			path := filepath.Join(quickDir(t), "om.db")
 			told, err := lived(t, nil, path, strconv.Itoa(steps))
 			if err == nil || !slices.Equal(told, all[:i+1]) {
 				t.Fatalf("told %q, ended with %v; want %q", told, err, all[:i+1])
@@ -118,7 +118,7 @@ func exact(t *testing.T, path string, told []string) {
 	if !slices.Contains(told, "step migrate 0: done") {
 		return // there is no table to look into
 	}
-	d := openAt(t, real(path))
+	d := openAt(t, live(path))
 	rows, err := d.Number("SELECT count(*) FROM run")
 	final, err2 := d.Number("SELECT count(*) FROM run WHERE ended_at IS NOT NULL")
 	if err = errors.Join(err, err2); err != nil || rows != int64(claims) || final != int64(settled) {
@@ -132,10 +132,10 @@ func exact(t *testing.T, path string, told []string) {
 
 // strace returns the beginning of a command that traces some system calls and does something at the
 // nth of them, or skips the test where that cannot be.
-func strace(t testing.TB, calls, inject, log string) []string {
-	t.Helper()
+func strace(tb testing.TB, calls, inject, log string) []string {
+	tb.Helper()
 	if err := exec.Command("strace", "-f", "-e", "inject=getpid:error=EPERM:when=999", "-o", os.DevNull, "true").Run(); err != nil {
-		t.Skipf("strace that can inject faults is wanted: %v", err)
+		tb.Skipf("strace that can inject faults is wanted: %v", err)
 	}
 	cmd := []string{"strace", "-f", "-o", log, "-e", "trace=" + calls}
 	if inject != "" {
@@ -157,6 +157,7 @@ func TestFailureOfEachCall(t *testing.T) {
 
 // sweepCalls injects something at the first, second, ... call until a life has no such call any more.
 func sweepCalls(t *testing.T, calls []string, what string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("a sweep of some hundred processes")
 	}
@@ -180,7 +181,7 @@ func sweepCalls(t *testing.T, calls []string, what string) {
 // injected reports whether a life had an nth call to inject something at.
 func injected(t *testing.T, call, what string, n int) bool {
 	t.Helper()
-	dir := t.TempDir()
+	dir := quickDir(t)
 	path, log := filepath.Join(dir, "om.db"), filepath.Join(dir, "log")
 	told, err := lived(t, strace(t, call, fmt.Sprintf("%s:when=%d", what, n), log), path)
 	trace, readErr := os.ReadFile(log)

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ func TestDiskFull(t *testing.T) {
 	cmd := process(t, "full", t.TempDir())
 	inNamespace(cmd)
 	out, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || !exit.Exited()) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || !exit.Exited()) {
 		t.Skipf("a mount namespace is wanted: %v", err)
 	}
 	if strings.Contains(string(out), "operation not permitted") {

@@ -40,6 +40,10 @@ func (d *DB) Runs(ctx context.Context, q Query) ([]task.Run, error) {
 			w.args = append(w.args, string(s))
 		}
 	}
+	if q.Limit > 0 {
+		// Sorting ids is quick where sorting whole rows is not.
+		return d.runs(ctx, runFrom+" WHERE id IN(SELECT id FROM run"+w.String()+q.newest()+") ORDER BY id DESC", w.args...)
+	}
 	return d.runs(ctx, runFrom+w.String()+q.newest(), w.args...)
 }
 

@@ -212,25 +212,21 @@ func (d *DB) Remove(ctx context.Context, gone []Expiry) error {
 // Prune deletes declines and texts of service files that need not be kept, 500 of each at most, and
 // returns how many. Call it until it returns 0.
 func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) {
-	err = d.write(ctx, "prune", relaxed, func(context.Context) error {
+	prune := func(query string, args ...driver.Value) error {
+		n, pruneErr := d.c.exec(query, args...)
+		removed += n
+		return pruneErr
+	}
+	err = d.write(ctx, "prune", relaxed, func(context.Context) (err error) {
 		if r.Declines > 0 {
-			before := instant(d.o.Now().Add(-r.Declines))
-			err := d.prune(&removed, "DELETE FROM decline WHERE id IN(SELECT id FROM decline WHERE at<? LIMIT ?)", before, int64(batch))
-			if err != nil {
-				return err
-			}
+			err = prune("DELETE FROM decline WHERE id IN(SELECT id FROM decline WHERE at<? LIMIT ?)",
+				instant(d.o.Now().Add(-r.Declines)), int64(batch))
 		}
-		if r.Configs > 0 {
-			return d.prune(&removed, "DELETE FROM config WHERE rowid IN(SELECT rowid FROM config c WHERE version<="+
+		if err == nil && r.Configs > 0 {
+			err = prune("DELETE FROM config WHERE rowid IN(SELECT rowid FROM config c WHERE version<="+
 				"(SELECT max(version) FROM config WHERE service=c.service)-? LIMIT ?)", int64(r.Configs), int64(batch))
 		}
-		return nil
+		return err
 	})
 	return removed, err
-}
-
-func (d *DB) prune(removed *int64, query string, args ...driver.Value) error {
-	n, err := d.c.exec(query, args...)
-	*removed += n
-	return err
 }

@@ -16,22 +16,22 @@ const day = 24 * time.Hour
 
 // history enters runs of a task that ended, one a day, the last today: "c" is complete, "e" error,
 // "x" cancelled, "l" lost, "r" still running. It returns their ids.
-func history(t testing.TB, d *state.DB, rid, states string, bytes int64) []string {
-	t.Helper()
+func history(tb testing.TB, d *state.DB, rid, states string, bytes int64) []string {
+	tb.Helper()
 	var all []string
 	for i, letter := range states {
 		at := start().Add(-time.Duration(len(states)-1-i) * day)
 		r := ours(rid)
 		r.ID, r.QueuedAt, r.StartedAt = dated(at, rid, i), at, at
 		r.Output = "/out/" + r.ID
-		r = claim(t, d, r)
+		r = claim(tb, d, r)
 		all = append(all, r.ID)
 		if letter == 'r' {
 			continue
 		}
 		o := task.Outcome{RunID: r.ID, EndedAt: at, OutputBytes: bytes + 5, OutputLost: 5}
 		o.State = map[rune]task.RunState{'c': task.Complete, 'e': task.Failed, 'x': task.Cancelled, 'l': task.Lost}[letter]
-		settle(t, d, o)
+		settle(tb, d, o)
 	}
 	return all
 }
@@ -42,25 +42,25 @@ func dated(at time.Time, rid string, n int) string {
 }
 
 // sweep removes all that expires, and returns which runs were left: "-" for one that went.
-func sweep(t testing.TB, d *state.DB, r state.Retention, all []string, states string) string {
-	t.Helper()
+func sweep(tb testing.TB, d *state.DB, r state.Retention, all []string, states string) string {
+	tb.Helper()
 	ctx := context.Background()
 	for gone, err := range d.Expired(ctx, r) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for _, x := range gone {
 			if x.Output != "/out/"+x.ID {
-				t.Errorf("output %q of %s", x.Output, x.ID)
+				tb.Errorf("output %q of %s", x.Output, x.ID)
 			}
 		}
 		if err = d.Remove(ctx, gone); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	runs, err := d.Runs(ctx, state.Query{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	left := []byte(states)
 	for i, id := range all {

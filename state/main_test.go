@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -45,16 +46,18 @@ func roles() map[string]func(args []string) error {
 		"settling":  settleOnly,
 		"readonly":  readOnlyMount,
 		"migrating": migrating,
+		"unmount":   unmount,
+		"reuse":     reuse,
 		"nothing":   func([]string) error { return nil },
 	}
 }
 
 // process prepares the test binary to run as another process with a role.
-func process(t testing.TB, role string, args ...string) *exec.Cmd {
-	t.Helper()
+func process(tb testing.TB, role string, args ...string) *exec.Cmd {
+	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Env = append(os.Environ(), "OM_STATE_TEST_ROLE="+role)
@@ -62,20 +65,20 @@ func process(t testing.TB, role string, args ...string) *exec.Cmd {
 }
 
 // asNobody lets a process run as a user with no rights; the test binary is copied to where it can be read.
-func asNobody(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
-	t.Helper()
+func asNobody(tb testing.TB, cmd *exec.Cmd) *exec.Cmd {
+	tb.Helper()
 	text, err := os.ReadFile(cmd.Path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	dir, err := os.MkdirTemp("/tmp", "om-state-bin-")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	cmd.Path = filepath.Join(dir, "test")
 	if err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(cmd.Path, text, 0o755)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -85,9 +88,9 @@ func asNobody(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // run runs a role to its end and returns what it printed.
-func run(t testing.TB, role string, args ...string) (string, error) {
-	t.Helper()
-	out, err := process(t, role, args...).CombinedOutput()
+func run(tb testing.TB, role string, args ...string) (string, error) {
+	tb.Helper()
+	out, err := process(tb, role, args...).CombinedOutput()
 	return string(out), err
 }
 
@@ -95,8 +98,8 @@ func run(t testing.TB, role string, args ...string) (string, error) {
 func start() time.Time { return time.Date(2027, 3, 28, 0, 59, 58, 123456000, time.UTC) }
 
 func clock() func() time.Time {
-	now := start()
-	return func() time.Time { now = now.Add(time.Second); return now }
+	var seconds atomic.Int64
+	return func() time.Time { return start().Add(time.Duration(seconds.Add(1)) * time.Second) }
 }
 
 func options(path string) state.Options {
@@ -105,18 +108,18 @@ func options(path string) state.Options {
 }
 
 // open opens a record in a folder of its own.
-func open(t testing.TB) *state.DB {
-	t.Helper()
-	return openAt(t, options(filepath.Join(t.TempDir(), "om.db")))
+func open(tb testing.TB) *state.DB {
+	tb.Helper()
+	return openAt(tb, options(filepath.Join(tb.TempDir(), "om.db")))
 }
 
-func openAt(t testing.TB, o state.Options) *state.DB {
-	t.Helper()
+func openAt(tb testing.TB, o state.Options) *state.DB {
+	tb.Helper()
 	d, err := state.Open(context.Background(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
+	tb.Cleanup(func() { d.Close() })
 	return d
 }
 
@@ -138,11 +141,11 @@ func gone(rid string) task.Run {
 	return r
 }
 
-func claim(t testing.TB, d *state.DB, r task.Run) task.Run {
-	t.Helper()
+func claim(tb testing.TB, d *state.DB, r task.Run) task.Run {
+	tb.Helper()
 	r, err := d.Claim(context.Background(), r, 0, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
@@ -151,26 +154,26 @@ func outcome(r task.Run, s task.RunState) task.Outcome {
 	return task.Outcome{RunID: r.ID, State: s, EndedAt: r.StartedAt.Add(time.Second)}
 }
 
-func settle(t testing.TB, d *state.DB, outcomes ...task.Outcome) {
-	t.Helper()
+func settle(tb testing.TB, d *state.DB, outcomes ...task.Outcome) {
+	tb.Helper()
 	if err := d.Settle(context.Background(), outcomes); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // ended enters a run that has ended in a state.
-func ended(t testing.TB, d *state.DB, rid string, s task.RunState) task.Run {
-	t.Helper()
-	r := claim(t, d, ours(rid))
-	settle(t, d, outcome(r, s))
+func ended(tb testing.TB, d *state.DB, rid string, s task.RunState) task.Run {
+	tb.Helper()
+	r := claim(tb, d, ours(rid))
+	settle(tb, d, outcome(r, s))
 	return r
 }
 
-func get(t testing.TB, d *state.DB, id string) task.Run {
-	t.Helper()
+func get(tb testing.TB, d *state.DB, id string) task.Run {
+	tb.Helper()
 	r, err := d.Run(context.Background(), id)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
@@ -184,15 +187,15 @@ func ids(runs []task.Run) string {
 }
 
 // content reads the files of a record that hold rows.
-func content(t testing.TB, path string) []byte {
-	t.Helper()
+func content(tb testing.TB, path string) []byte {
+	tb.Helper()
 	db, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	log, err := os.ReadFile(path + "-wal")
 	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return bytes.Join([][]byte{db, log}, []byte("|"))
 }

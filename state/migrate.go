@@ -23,18 +23,15 @@ var schema embed.FS
 // migrations returns the text of each step, in order: the first makes version 1 out of nothing.
 func migrations() ([]string, error) {
 	files, err := schema.ReadDir("schema")
-	if err != nil {
-		return nil, err
-	}
-	var steps []string
-	for _, f := range files {
-		text, err := schema.ReadFile("schema/" + f.Name())
-		if err != nil {
+	steps := make([]string, len(files))
+	for i, f := range files {
+		var text []byte
+		if text, err = schema.ReadFile("schema/" + f.Name()); err != nil {
 			return nil, err
 		}
-		steps = append(steps, string(text))
+		steps[i] = string(text)
 	}
-	return steps, nil
+	return steps, err
 }
 
 // migrate brings the schema from version from to the newest, each step in a transaction of its own.
@@ -112,7 +109,7 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 	}
 	name := f.Name()
 	if err = f.Close(); err == nil {
-		err = d.patiently(ctx, func() error { _, err := d.c.exec("VACUUM INTO ?", name); return err })
+		err = d.patiently(ctx, func() (err error) { _, err = d.c.exec("VACUUM INTO ?", name); return err })
 	}
 	if err == nil {
 		err = syncPath(name)

@@ -16,11 +16,11 @@ import (
 )
 
 // steps returns the migrations up to a version, and then some that only this test knows.
-func steps(t testing.TB, version int, more ...string) []string {
-	t.Helper()
+func steps(tb testing.TB, version int, more ...string) []string {
+	tb.Helper()
 	all, err := state.Migrations()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return append(slices.Clone(all[:version]), more...)
 }
@@ -130,14 +130,14 @@ func migrating(args []string) error {
 	if err != nil {
 		return err
 	}
-	return with(killedAt(real(args[0]).WithMigrations(append(all, later()...)...), args[1:]), func(context.Context, *state.DB) error { return nil })
+	return with(killedAt(live(args[0]).WithMigrations(append(all, later()...)...), args[1:]), func(context.Context, *state.DB) error { return nil })
 }
 
 // TestMigrationInterrupted kills a migration at each step, and lets another process go on.
 func TestMigrationInterrupted(t *testing.T) {
 	for n := 1; ; n++ {
 		path := filepath.Join(t.TempDir(), "om.db")
-		d := openAt(t, real(path))
+		d := openAt(t, live(path))
 		r := claim(t, d, ours("task#0"))
 		out, err := run(t, "migrating", path, itoa(n))
 		if err == nil {
@@ -170,7 +170,7 @@ func TestMigrationInterrupted(t *testing.T) {
 
 func TestProcessesMigrateTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "om.db")
-	d := openAt(t, real(path))
+	d := openAt(t, live(path))
 	ended(t, d, "task#0", task.Complete)
 	all(t, 8, func() *exec.Cmd { return process(t, "migrating", path) })
 	if fences, err := d.Number("SELECT sum(fence) FROM run"); err != nil || fences != 7 {

@@ -26,8 +26,8 @@ import (
 
 // The other processes of these tests. Each takes the path of the record first.
 
-// real are the options of a process with the wall clock.
-func real(path string) state.Options {
+// live are the options of a process with the wall clock.
+func live(path string) state.Options {
 	o := options(path)
 	o.Now = time.Now
 	return o
@@ -45,7 +45,7 @@ func with(o state.Options, f func(context.Context, *state.DB) error) error {
 
 // once opens the record, claims and settles a run: what a foreground run does.
 func once(args []string) error {
-	return with(real(args[0]), func(ctx context.Context, d *state.DB) error {
+	return with(live(args[0]), func(ctx context.Context, d *state.DB) error {
 		r, err := d.Claim(ctx, ours("task#0"), 1, state.Alive)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func once(args []string) error {
 
 // claimOnly claims runs of args[1] until it is ended; it says so and waits.
 func claimOnly(args []string) error {
-	return with(real(args[0]), func(ctx context.Context, d *state.DB) error {
+	return with(live(args[0]), func(ctx context.Context, d *state.DB) error {
 		r, err := d.Claim(ctx, ours(args[1]), 1, state.Alive)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func claimOnly(args []string) error {
 
 // settleOnly settles the run args[1].
 func settleOnly(args []string) error {
-	return with(real(args[0]), func(ctx context.Context, d *state.DB) error {
+	return with(live(args[0]), func(ctx context.Context, d *state.DB) error {
 		r, err := d.Run(ctx, args[1])
 		if err != nil {
 			return err
@@ -79,12 +79,12 @@ func settleOnly(args []string) error {
 }
 
 func openOnly(args []string) error {
-	return with(real(args[0]), func(context.Context, *state.DB) error { return nil })
+	return with(live(args[0]), func(context.Context, *state.DB) error { return nil })
 }
 
 // printHistory looks on: it prints the ids of all runs.
 func printHistory(args []string) error {
-	o := real(args[0])
+	o := live(args[0])
 	o.ReadOnly, o.Create = true, false
 	return with(o, func(ctx context.Context, d *state.DB) error {
 		runs, err := d.Runs(ctx, state.Query{})
@@ -95,7 +95,7 @@ func printHistory(args []string) error {
 
 // hold keeps the record locked for writing until its input ends.
 func hold(args []string) error {
-	return with(real(args[0]), func(_ context.Context, d *state.DB) error {
+	return with(live(args[0]), func(_ context.Context, d *state.DB) error {
 		if err := d.Exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func compete(args []string) error {
 	}
 	running := (*atomic.Int64)(unsafe.Pointer(&shared[0]))
 	overlaps := (*atomic.Int64)(unsafe.Pointer(&shared[8]))
-	o := real(args[0])
+	o := live(args[0])
 	o.Patience = time.Minute
 	return with(o, func(ctx context.Context, d *state.DB) error {
 		for range runs {
@@ -181,7 +181,7 @@ func life(ctx context.Context, d *state.DB, tell func(string)) error {
 func die(args []string) error {
 	// One thread for all, so that a tracer that counts by thread counts all.
 	runtime.LockOSThread()
-	return with(killedAt(real(args[0]), args[1:]), func(ctx context.Context, d *state.DB) error {
+	return with(killedAt(live(args[0]), args[1:]), func(ctx context.Context, d *state.DB) error {
 		return life(ctx, d, func(what string) { fmt.Println(what) })
 	})
 }
@@ -228,7 +228,7 @@ func fillDisk(args []string) error {
 	if err = os.Remove(ballast); err != nil {
 		return err
 	}
-	return with(real(path), func(ctx context.Context, d *state.DB) error {
+	return with(live(path), func(ctx context.Context, d *state.DB) error {
 		before, err := d.Claim(ctx, ours("task#0"), 1, state.Alive)
 		if err != nil {
 			return fmt.Errorf("claim after creation: %w", err)
@@ -283,7 +283,7 @@ func tryLater(ctx context.Context, d *state.DB, r task.Run, ballast string) erro
 // underFileLimit may not write beyond 200 kB into any file.
 func underFileLimit(args []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
-	return with(real(args[0]), func(ctx context.Context, d *state.DB) error {
+	return with(live(args[0]), func(ctx context.Context, d *state.DB) error {
 		limit := unix.Rlimit{Cur: 200_000, Max: unix.RLIM_INFINITY}
 		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 			return err
@@ -310,7 +310,7 @@ func readOnlyMount(args []string) error {
 	if err != nil {
 		return err
 	}
-	o := real(args[0])
+	o := live(args[0])
 	if _, err = state.Open(context.Background(), o); !errors.Is(err, task.ErrPermission) {
 		return fmt.Errorf("opened for writing: %w", err)
 	}

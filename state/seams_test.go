@@ -54,3 +54,6 @@ const (
 	RunningTask = runningTask
 	RunningAll  = runningAll
 )
+
+// Frames is how many pages the log has.
+func (d *DB) Frames() (int64, error) { return d.checkpoint(context.Background(), "NOOP") }

@@ -42,11 +42,10 @@ type Options struct {
 
 // DB is an open record. Its methods may be called by several goroutines; one at a time gets its turn.
 type DB struct {
-	o     Options
-	wal   bool
-	mu    sync.Mutex
-	c     *conn   // nil once closed
-	sweep task.ID // where Expired goes on
+	o   Options
+	wal bool // whether the journal is a write-ahead log
+	mu  sync.Mutex
+	c   *conn // nil once closed
 }
 
 // Open opens the record, makes it where it is absent and may be made, and brings an older schema up
@@ -160,12 +159,12 @@ func (d *DB) dial(ctx context.Context) error {
 }
 
 func (d *DB) version(ctx context.Context) (version int, err error) {
-	err = d.patiently(ctx, func() error {
-		n, err := d.c.number("PRAGMA user_version")
-		version = int(n)
+	var n int64
+	err = d.patiently(ctx, func() (err error) {
+		n, err = d.c.number("PRAGMA user_version")
 		return err
 	})
-	return version, err
+	return int(n), err
 }
 
 // setJournal gives the record the journal that its filesystem carries. It is stored in the file, so

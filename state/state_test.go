@@ -36,8 +36,10 @@ func TestCreationIsForTheOwnerAlone(t *testing.T) {
 func TestNothingIsMadeUnasked(t *testing.T) {
 	dir := t.TempDir()
 	for _, o := range []state.Options{
-		{Path: dir + "/om.db"}, {Path: dir + "/no/om.db"},
-		{Path: dir + "/om.db", ReadOnly: true}, {Path: dir + "/no/om.db", ReadOnly: true, Create: true},
+		{Path: dir + "/om.db"},
+		{Path: dir + "/no/om.db"},
+		{Path: dir + "/om.db", ReadOnly: true},
+		{Path: dir + "/no/om.db", ReadOnly: true, Create: true},
 	} {
 		o.Now = clock()
 		_, err := state.Open(context.Background(), o)
@@ -116,6 +118,7 @@ func TestRefused(t *testing.T) {
 	}
 	record := func(change string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
+			t.Helper()
 			d := openAt(t, options(path))
 			ended(t, d, "task#0", task.Complete)
 			if err := d.Exec(change); err != nil {
@@ -126,6 +129,7 @@ func TestRefused(t *testing.T) {
 	}
 	write := func(text string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -352,14 +356,15 @@ func TestAnotherUserLooks(t *testing.T) {
 		t.Skip("wants root, to become another user")
 	}
 	for name, c := range map[string]struct {
-		prepare func(t *testing.T, dir string)
-		want    string // an error; "" for the history
+		files        string // what is left of them: "all", "file alone" or "no index"
+		folder, file fs.FileMode
+		want         string // an error; "" for the history
 	}{
-		"everything readable":     {func(t *testing.T, dir string) { modes(t, dir, 0o755, 0o644) }, ""},
-		"nothing readable":        {func(t *testing.T, dir string) { modes(t, dir, 0o755, 0o600) }, "permission denied"},
-		"folder closed":           {func(t *testing.T, dir string) { modes(t, dir, 0o700, 0o644) }, "permission denied"},
-		"log emptied, no index":   {func(t *testing.T, dir string) { alone(t, dir); modes(t, dir, 0o755, 0o644) }, ""},
-		"log with rows, no index": {func(t *testing.T, dir string) { remove(t, dir+"/om.db-shm"); modes(t, dir, 0o755, 0o644) }, "newest rows are in om.db-wal"},
+		"everything readable":     {"all", 0o755, 0o644, ""},
+		"nothing readable":        {"all", 0o755, 0o600, "permission denied"},
+		"folder closed":           {"all", 0o700, 0o644, "permission denied"},
+		"log emptied, no index":   {"file alone", 0o755, 0o644, ""},
+		"log with rows, no index": {"no index", 0o755, 0o644, "newest rows are in om.db-wal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := publicDir(t)
@@ -367,15 +372,23 @@ func TestAnotherUserLooks(t *testing.T) {
 			d := openAt(t, options(path))
 			r := ended(t, d, "task#0", task.Complete)
 			d.Close()
-			c.prepare(t, dir)
+			switch c.files {
+			case "file alone":
+				alone(t, dir)
+			case "no index":
+				remove(t, path+"-shm")
+			}
+			modes(t, dir, c.folder, c.file)
 			before := content(t, path)
+			var out, complaint strings.Builder
 			cmd := asNobody(t, process(t, "history", path))
-			out, err := cmd.CombinedOutput()
+			cmd.Stdout, cmd.Stderr = &out, &complaint
+			err := cmd.Run()
 			switch {
-			case c.want == "" && (err != nil || strings.TrimSpace(string(out)) != r.ID):
-				t.Errorf("got %s, %v; want %s", out, err, r.ID)
-			case c.want != "" && (err == nil || !strings.Contains(string(out), c.want)):
-				t.Errorf("got %s, %v; want %q", out, err, c.want)
+			case c.want == "" && (err != nil || strings.TrimSpace(out.String()) != r.ID):
+				t.Errorf("got %s%s, %v; want %s", &out, &complaint, err, r.ID)
+			case c.want != "" && (err == nil || !strings.Contains(complaint.String(), c.want)):
+				t.Errorf("got %s%s, %v; want %q", &out, &complaint, err, c.want)
 			}
 			if !bytes.Equal(before, content(t, path)) {
 				t.Error("looking has changed it")
