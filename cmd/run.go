@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,11 +102,10 @@ func (a *app) runTasks(o runOptions) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible()
-	defer stop()
 	var all []engine.Result
+	req := a.request(o)
 	for _, path := range paths {
-		results, err := e.Run(ctx, path, a.request(o))
+		results, err := e.Run(context.Background(), path, req)
 		if err != nil {
 			return a.stopped(err)
 		}
@@ -121,9 +121,10 @@ func (a *app) request(o runOptions) engine.Request {
 	return engine.Request{
 		Select: o.Selection, Origin: task.Manual, Force: o.force, DryRun: o.dryRun, Env: o.env,
 		Timeout: o.timeout, Parallel: o.parallel, Interactive: o.interactive,
-		Ask:  a.asker(o.confirm),
-		Live: task.Live{Stdin: a.Stdin, Stdout: a.Stdout, Stderr: a.Stderr},
-		Note: a.note,
+		Ask:   a.asker(o.confirm),
+		Live:  task.Live{Stdin: a.Stdin, Stdout: a.Stdout, Stderr: a.Stderr},
+		Note:  a.note,
+		Catch: sync.OnceValues(func() (context.Context, error) { return task.CatchSignals(context.Background()) }),
 	}
 }
 

@@ -32,6 +32,9 @@ type Request struct {
 	Ask func(ctx context.Context, t task.Task) (how string, err error)
 	// Live is where output goes while a task runs.
 	Live task.Live
+	// Catch returns a context that ends when a signal asks the process to end. It is called once all
+	// questions are answered: until then nothing runs, and a signal may end the process as it likes.
+	Catch func() (context.Context, error)
 	// Note tells a person what happens, a line at a time.
 	Note func(rid string, level Level, text string)
 }
@@ -79,6 +82,9 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 		return r.each(ctx, picked, r.rehearse), nil
 	}
 	if err := r.confirm(ctx, picked); err != nil {
+		return nil, err
+	}
+	if ctx, err = req.Catch(); err != nil {
 		return nil, err
 	}
 	results := r.each(ctx, picked, r.one)

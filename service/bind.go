@@ -93,6 +93,9 @@ func (b *builder) unknown(sec *section, e *entry) {
 		return
 	}
 	p := Problem{Line: int(e.line), Keyword: e.key, Text: e.value, Wanted: "wanted a keyword of " + sec.group}
+	if sec.index == "" {
+		p.Wanted = "wanted a keyword of [" + sec.name + "]"
+	}
 	p.Hint = didYouMean(e.name(), names(sec.group))
 	if sec.group == "DEFAULT" || sec.group == "node" {
 		p.elsewhere(e.name())

@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -10,15 +9,22 @@ import (
 	"om/task"
 )
 
+// defaults is a task with nothing but defaults: those of the keyword table, which a test compares.
+func defaults() task.Task {
+	return task.Task{
+		Type: "host", Shell: "auto", Umask: 0o022, StopSignal: "SIGTERM", StopTimeout: 10 * time.Second,
+		Leftover: task.LeftoverKeep, Log: task.LogFile, LogHead: 1 << 20, LogTail: 1 << 20, MaxParallel: 1,
+		Overlap: task.OverlapSkip, RequiresMaxAge: 30 * time.Second, Optional: true,
+		KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365,
+	}
+}
+
 // service reads [DEFAULT]: what it says of the service, and what tasks begin with.
 func (b *builder) service() {
-	b.base.ID.Service, b.base.File = b.Path, b.File
-	for i := range taskRows {
-		if r := &taskRows[i]; r.def != "" && r.field != nil {
-			_ = b.store(r, r.def, r.field(&b.base)) // a test has every default
-		}
-	}
-	b.node.defaults(&b.base)
+	base := &b.Tasks[0]
+	*base = defaults()
+	base.ID.Service, base.File = b.Path, b.File
+	b.node.defaults(base)
 	for _, sec := range b.file.sections {
 		if sec.name != "DEFAULT" {
 			continue
@@ -28,18 +34,18 @@ func (b *builder) service() {
 		}
 		b.poisoned = b.poisoned || sec.bad
 	}
-	b.base.Disable = b.Disable
+	base.Disable = b.Disable
 }
 
 // inherit takes one keyword of [DEFAULT]. What tasks inherit goes into their base, unless its
 // references have to be seen from each task.
 func (b *builder) inherit(sec *section, e *entry) {
-	r := findInherited(e.name())
+	r := e.inherited()
 	switch {
 	case r != nil && e.rank > rankNone && strings.Contains(e.value, "{"):
 		b.deferred = append(b.deferred, e)
 	case r != nil && e.rank > rankNone:
-		if err := b.store(r, e.value, r.at(&b.base)); err != nil {
+		if err := b.store(r, e.value, r.at(&b.Tasks[0])); err != nil {
 			b.fault(sec, e, err, Error)
 		}
 	default:
@@ -47,6 +53,19 @@ func (b *builder) inherit(sec *section, e *entry) {
 			b.set(e.name(), value)
 		}
 	}
+}
+
+// inherited is the row of tasks, or of any resource, that inherits e, which stands in [DEFAULT].
+func (e *entry) inherited() *row {
+	switch {
+	case e.row == nil:
+		return nil
+	case e.row.name == "run_schedule":
+		return find(taskRows[:], "schedule")
+	case find(serviceRows[:], e.row.name) != nil:
+		return nil
+	}
+	return e.row
 }
 
 // set keeps what [DEFAULT] says of the service itself.
@@ -60,8 +79,6 @@ func (b *builder) set(name, value string) {
 		b.Disable, _ = parseBool(value)
 	case "env":
 		b.Env = value
-	case "id":
-		b.ID = value
 	case "state":
 		b.StateFile = value
 	case "topology":
@@ -115,10 +132,16 @@ func (b *builder) task(sec *section) {
 	if b.poisoned {
 		b.report(sec, Problem{Line: sec.line, Wanted: "left out: [DEFAULT] has an error, and a task may inherit it"})
 	}
-	b.Tasks = append(b.Tasks, b.base)
+	model := b.before
+	if model.alike(sec) {
+		b.Tasks = append(b.Tasks, b.Tasks[len(b.Tasks)-1])
+	} else {
+		model = nil
+		b.Tasks = append(b.Tasks, b.Tasks[0])
+	}
 	t := &b.Tasks[len(b.Tasks)-1]
 	t.ID.RID, t.Line = sec.name, sec.line
-	b.fill(sec, t)
+	b.fill(sec, t, model)
 	b.commands(sec, t)
 	b.requirements(sec, t)
 	t.Disable = t.Disable || b.Disable
@@ -127,13 +150,29 @@ func (b *builder) task(sec *section) {
 		return
 	}
 	b.before = sec
-	b.Resources = append(b.Resources, taskResource(sec, t))
+	b.Resources = append(b.Resources, b.taskResource(sec, t))
 }
 
-// fill puts the values of sec in t, after what it inherits.
-func (b *builder) fill(sec *section, t *task.Task) {
+// alike reports whether sec has the very keywords of the section before, in the same order and for
+// this node. Then a task can begin as a copy of the one before, and only what differs is read: the
+// tasks of a file mostly are alike.
+func (before *section) alike(sec *section) bool {
+	if before == nil || len(before.entries) != len(sec.entries) {
+		return false
+	}
+	for i := range sec.entries {
+		e, p := &sec.entries[i], &before.entries[i]
+		if e.row == nil || e.row != p.row || e.rank == rankNone || p.rank == rankNone {
+			return false
+		}
+	}
+	return true
+}
+
+// fill puts the values of sec in t, after what it inherits. What is as in model is there already.
+func (b *builder) fill(sec *section, t *task.Task, model *section) {
 	for _, e := range b.deferred {
-		r := findInherited(e.name())
+		r := e.inherited()
 		if b.best(sec, r.name) != nil {
 			continue
 		}
@@ -147,57 +186,24 @@ func (b *builder) fill(sec *section, t *task.Task) {
 	}
 	for i := range sec.entries {
 		e := &sec.entries[i]
-		if b.alike(i, e) {
-			share(e.row.at(t), e.row.at(&b.Tasks[len(b.Tasks)-2]))
+		if model != nil && e.value == model.entries[i].value && strings.IndexByte(e.value, '{') < 0 {
 			continue
 		}
 		b.value(sec, e, t)
 	}
 }
 
-// alike reports whether the task before has, in the same place, the same keyword with the same value,
-// so that there is nothing to parse anew.
-func (b *builder) alike(i int, e *entry) bool {
-	if b.before == nil || i >= len(b.before.entries) || e.row == nil || e.rank == rankNone {
-		return false
-	}
-	p := &b.before.entries[i]
-	limit := e.row.kind == kindLimit || e.row.kind == kindLimitTime // several make one list
-	return p.row == e.row && p.rank > rankNone && p.value == e.value && !limit && strings.IndexByte(e.value, '{') < 0
-}
-
-// share copies a value between two tasks. Lists are shared, with no room to append to.
-func share(to, from any) {
-	switch to := to.(type) {
-	case *string:
-		*to = *from.(*string)
-	case *bool:
-		*to = *from.(*bool)
-	case *int:
-		*to = *from.(*int)
-	case *int64:
-		*to = *from.(*int64)
-	case *time.Duration:
-		*to = *from.(*time.Duration)
-	case *fs.FileMode:
-		*to = *from.(*fs.FileMode)
-	case *[]string:
-		*to = slices.Clip(*from.(*[]string))
-	case *[]task.FileVar:
-		*to = slices.Clip(*from.(*[]task.FileVar))
-	case *[]task.Requirement:
-		*to = slices.Clip(*from.(*[]task.Requirement))
-	case *map[int]task.Status:
-		*to = *from.(*map[int]task.Status)
-	}
-}
-
-// taskResource is the resource that a task is. Its driver looks at the task itself for all but the label.
-func taskResource(sec *section, t *task.Task) task.Resource {
+// taskResource is the resource that a task is. Its driver looks at the task itself for all but what to
+// call it.
+func (b *builder) taskResource(sec *section, t *task.Task) task.Resource {
 	r := flags(sec, t)
 	r.Type = t.Type
-	if t.Description != "" {
-		r.Keywords = map[string]string{"description": t.Description}
+	label := ""
+	if e := b.best(sec, "label"); e != nil {
+		label, _ = b.evaluated(sec, e)
+	}
+	if label != "" || t.Description != "" {
+		r.Keywords = map[string]string{"description": t.Description, "label": label}
 	}
 	return r
 }
@@ -212,12 +218,12 @@ func flags(sec *section, t *task.Task) task.Resource {
 
 // resource builds a resource that is no task.
 func (b *builder) resource(sec *section) {
-	var t task.Task
-	chosen := b.inheritFlags(sec, &t)
+	t := &task.Task{}
+	chosen := b.inheritFlags(sec, t)
 	keywords := make(map[string]string, len(sec.entries))
 	for i := range sec.entries {
 		e := &sec.entries[i]
-		value, ok := b.value(sec, e, &t)
+		value, ok := b.value(sec, e, t)
 		if !ok && e.rank == rankNone {
 			continue
 		}
@@ -234,8 +240,8 @@ func (b *builder) resource(sec *section) {
 	if !chosen {
 		t.Optional = sec.group == "sync" || slices.Contains(t.Tags, "noaction")
 	}
-	probeTimeout(keywords)
-	r := flags(sec, &t)
+	probeTimes(keywords)
+	r := flags(sec, t)
 	r.Type, r.Keywords = keywords["type"], keywords
 	b.Resources = append(b.Resources, r)
 }
@@ -262,13 +268,12 @@ func (b *builder) inheritFlags(sec *section, t *task.Task) (optional bool) {
 	return optional
 }
 
-// probeTimeout leaves the time that a look has under the one name that drivers read, in Go's notation.
-func probeTimeout(keywords map[string]string) {
+// probeTimes writes the times that a look has in Go's notation, which is what drivers read.
+func probeTimes(keywords map[string]string) {
 	for _, name := range [...]string{"check_timeout", "status_timeout", "timeout"} {
 		text, ok := keywords[name]
 		if d, err := parseDuration(text); ok && err == nil {
-			keywords["timeout"] = d.String()
-			return
+			keywords[name] = d.String()
 		}
 	}
 }
@@ -276,26 +281,32 @@ func probeTimeout(keywords map[string]string) {
 // commands checks the commands of a task: it must have one, and a person should know what no shell
 // will do with the characters in them.
 func (b *builder) commands(sec *section, t *task.Task) {
-	e := b.best(sec, "command")
-	switch {
-	case e == nil:
-		b.report(sec, Problem{Line: sec.line, Keyword: "command", Wanted: "wanted a command for node " + b.node.Name})
-	case strings.TrimSpace(t.Command) == "" && strings.TrimSpace(e.value) == "":
-		b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: e.value, Wanted: "wanted a command"})
-	}
+	given := false
 	for i := range sec.entries {
 		e := &sec.entries[i]
 		if e.rank == rankNone || e.row == nil || e.row.kind != kindCommand || e.row.field == nil {
 			continue
 		}
+		given = given || e.row.name == "command"
 		if text, ok := e.row.field(t).(*string); ok {
 			b.command(sec, e, *text, t.Shell)
 		}
 	}
+	if given {
+		return
+	}
+	p := Problem{Line: sec.line, Keyword: "command", Wanted: "wanted a command"}
+	if sec.has("command") {
+		p.Hint = "none of its scopes is for node " + b.node.Name
+	}
+	b.report(sec, p)
 }
 
 func (b *builder) command(sec *section, e *entry, text, shell string) {
-	if shell != "auto" && shell != "none" || !strings.ContainsAny(text, "'\"\\|&;<>$*`") {
+	if e.row.name == "command" && (e.value == "" || !sec.bad && strings.TrimSpace(text) == "") {
+		b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: e.value, Wanted: "wanted a command"})
+	}
+	if shell != "auto" && shell != "none" || plainCommand(text) {
 		return
 	}
 	p := Problem{Line: int(e.line), Keyword: e.key, Text: text, Severity: Warning}
@@ -313,6 +324,18 @@ func (b *builder) command(sec *section, e *entry, text, shell string) {
 		p.Hint = "shell = sh gives it to a shell; quotes show that it is meant"
 		b.report(sec, p)
 	}
+}
+
+// plainCommand reports whether no character of text means anything to a shell or to the split into
+// words, which is so for most commands.
+func plainCommand(text string) bool {
+	for i := range len(text) {
+		switch text[i] {
+		case '\'', '"', '\\', '|', '&', ';', '<', '>', '$', '*', '`':
+			return false
+		}
+	}
+	return true
 }
 
 // requirements checks that what a task requires is in the file.

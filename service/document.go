@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"om/task"
 )
@@ -121,6 +122,9 @@ func (d *Document) Has(section string) bool {
 func (d *Document) Set(section, keyword, value string) error {
 	if err := writable(section, keyword); err != nil {
 		return err
+	}
+	if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
+		return fmt.Errorf("[%s] %s: %q: wanted UTF-8 text: %w", section, keyword, brief(value), task.ErrInvalid)
 	}
 	in, at, err := d.find(section, keyword)
 	if err != nil {

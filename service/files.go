@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"om/task"
@@ -122,7 +125,7 @@ func Read(dir, path string, n Node) (*Service, error) {
 	text, err := readText(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		all, _ := List(dir)
-		return nil, notFound("service", path, all)
+		return nil, notFound("service", path, path, all)
 	}
 	if err != nil {
 		return nil, err
@@ -131,6 +134,23 @@ func Read(dir, path string, n Node) (*Service, error) {
 		return nil, err
 	}
 	return Parse(file, path, text, n), nil
+}
+
+// ReadAll reads many services at once, on all processors. For each path there is a service or, in its
+// place, an error as Read has it.
+func ReadAll(dir string, paths []string, n Node) ([]*Service, []error) {
+	services, errs := make([]*Service, len(paths)), make([]error, len(paths))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(paths)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
+				services[i], errs[i] = Read(dir, paths[i], n)
+			}
+		})
+	}
+	wg.Wait()
+	return services, errs
 }
 
 // readText reads a file that must be a regular one, of sensible size.
@@ -142,7 +162,7 @@ func readText(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -158,11 +178,12 @@ func readText(file string) ([]byte, error) {
 	return text[:n], nil
 }
 
-// notFound says that there is no such thing, and what was probably meant.
-func notFound(what, name string, list []string) error {
-	hint := didYouMean(name, list)
+// notFound says that there is no such thing, shown in full, and which of list was probably meant by
+// word.
+func notFound(what, shown, word string, list []string) error {
+	hint := didYouMean(word, list)
 	if hint != "" {
 		hint = "; " + hint
 	}
-	return fmt.Errorf("%s %q: no such %s%s: %w", what, name, what, hint, task.ErrNotFound)
+	return fmt.Errorf("%s %q: no such %s%s: %w", what, shown, what, hint, task.ErrNotFound)
 }

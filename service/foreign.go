@@ -60,15 +60,6 @@ func foreignWords(group string) string {
 	return ""
 }
 
-// drivers are the groups of resources that om has a driver for.
-func hasDriver(group string) bool {
-	switch group {
-	case "task", "fs", "ip", "app":
-		return true
-	}
-	return false
-}
-
 // groups lists the groups of resources that OpenSVC's agents know.
 func groups() []string {
 	return []string{

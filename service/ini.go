@@ -1,10 +1,6 @@
 package service
 
-import (
-	"fmt"
-
-	"gopkg.in/ini.v1"
-)
+import "gopkg.in/ini.v1"
 
 // options make ini.v1 return values as they are written.
 func options() ini.LoadOptions {
@@ -30,11 +26,11 @@ func (f *file) values(text []byte) error {
 		if err != nil {
 			return err
 		}
-		keys := read.Keys()
-		if len(keys) != len(sec.entries) {
-			return fmt.Errorf("section %q has %d keys, and %d were read", sec.name, len(sec.entries), len(keys))
-		}
-		for i, key := range keys {
+		for i := range sec.entries {
+			key, err := read.GetKey(sec.entries[i].key)
+			if err != nil {
+				return err
+			}
 			sec.entries[i].value = unguard(key.Value())
 		}
 	}

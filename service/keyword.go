@@ -168,28 +168,33 @@ func lookup(group, name string) *row {
 	if r := find(generic, name); r != nil {
 		return r
 	}
-	if group == "DEFAULT" {
-		return findInherited(name)
-	}
 	if r := findAlias(own, name); r != nil {
 		return r
+	}
+	if group == "DEFAULT" {
+		return findInherited(name)
 	}
 	return findAlias(generic, name)
 }
 
-// find returns the row called name; rows are sorted by name.
+// find returns the row called name; rows are sorted by name. Most steps are settled by the first
+// letter.
 func find(rows []row, name string) *row {
+	if name == "" {
+		return nil
+	}
 	low, high := 0, len(rows)
 	for low < high {
-		mid := (low + high) / 2
-		switch c := strings.Compare(rows[mid].name, name); {
-		case c == 0:
-			return &rows[mid]
-		case c < 0:
+		mid := int(uint(low+high) >> 1)
+		at := rows[mid].name
+		if at[0] < name[0] || at[0] == name[0] && at < name {
 			low = mid + 1
-		default:
+		} else {
 			high = mid
 		}
+	}
+	if low < len(rows) && rows[low].name == name {
+		return &rows[low]
 	}
 	return nil
 }
@@ -203,7 +208,8 @@ func findAlias(rows []row, name string) *row {
 	return nil
 }
 
-// findInherited returns the row that inherits the keyword name of [DEFAULT].
+// findInherited returns the row that inherits the keyword name of [DEFAULT]. The one that inherits
+// another name, schedule, is not among them.
 func findInherited(name string) *row {
 	for _, rows := range [...][]row{taskRows[:], resourceRows[:]} {
 		r := find(rows, name)
@@ -212,11 +218,6 @@ func findInherited(name string) *row {
 		}
 		if r != nil && r.from == same {
 			return r
-		}
-		for i := range rows {
-			if rows[i].from == name {
-				return &rows[i]
-			}
 		}
 	}
 	return nil

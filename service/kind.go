@@ -13,6 +13,7 @@ const (
 	kindOctal
 	kindWord
 	kindWords
+	kindShellWords
 	kindEnum
 	kindPath
 	kindPaths
@@ -38,7 +39,7 @@ const (
 func (k Kind) String() string {
 	names := [...]string{
 		kindText: "text", kindCommand: "command", kindBool: "boolean", kindDuration: "duration", kindSize: "size",
-		kindInt: "integer", kindOctal: "octal", kindWord: "word", kindWords: "words", kindEnum: "one of", kindPath: "path",
+		kindInt: "integer", kindOctal: "octal", kindWord: "word", kindWords: "words", kindShellWords: "words of a command", kindEnum: "one of", kindPath: "path",
 		kindPaths: "paths", kindAccount: "user or group", kindSignal: "signal", kindRequires: "requirements",
 		kindRetCodes: "code:state words", kindTimezone: "time zone", kindMoment: "moment", kindShell: "shell",
 		kindIOClass: "I/O class", kindOverlap: "overlap", kindRetryOn: "words or codes", kindLocks: "locks",

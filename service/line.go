@@ -119,7 +119,7 @@ func (n *line) keyword() {
 	switch {
 	case n.name == "":
 		n.fault = `wanted a keyword before "="`
-	case n.name == "-" || n.name[0] == '"' || n.name[0] == '`' || !plainName(n.name):
+	case !plainName(n.name) || n.name == "-" || n.name[0] == '"' || n.name[0] == '`':
 		n.fault = "wanted a keyword without blanks or quotes"
 	default:
 		n.kind = lineKeyword

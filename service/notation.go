@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func parseSignal(text string) (string, error) {
 
 func parseRequires(text string) ([]task.Requirement, error) {
 	all, err := task.ParseRequires(text)
-	return all, quotedFault(err, text)
+	return slices.Clip(all), quotedFault(err, text)
 }
 
 func parseRetCodes(text string) (map[int]task.Status, error) {
@@ -155,17 +156,23 @@ func parseEnvironment(text string) ([]string, error) {
 	return words, nil
 }
 
-// split is task.Split with a fault for an error.
+// split is task.Split with a fault for an error. The list has no room to append to, for tasks share it.
 func split(text string) ([]string, error) {
 	words, err := task.Split(text)
 	if err == nil {
-		return words, nil
+		return slices.Clip(words), nil
 	}
 	msg := strings.TrimSuffix(err.Error(), ": "+task.ErrInvalid.Error())
 	if i := strings.LastIndex(msg, "wanted "); i >= 0 {
 		msg = msg[i:]
 	}
 	return nil, fault{text: text, wanted: msg}
+}
+
+// parseShellWords checks that text can be split as a command is, and keeps it.
+func parseShellWords(text string) (string, error) {
+	_, err := split(text)
+	return text, err
 }
 
 // parsePaths reads paths separated by blanks, each with a dash in front where it may be absent.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,34 +18,47 @@ import (
 // by root, and the world may not write to them. The error says which command mends it and wraps
 // task.ErrPermission.
 func CheckOwnership(dir, file string, euid int) error {
-	if err := checkOwner(file, euid); err != nil {
-		return err
-	}
-	dir = filepath.Clean(dir)
-	for folder := filepath.Dir(file); ; folder = filepath.Dir(folder) {
-		if err := checkOwner(folder, euid); err != nil {
-			return err
-		}
-		if folder == dir || !strings.HasPrefix(folder, dir) {
-			break
-		}
-	}
-	if real, err := filepath.EvalSymlinks(file); err == nil && real != file && isLink(file) {
-		return checkOwner(filepath.Dir(real), euid)
-	}
-	return nil
-}
-
-func isLink(file string) bool {
 	info, err := os.Lstat(file)
-	return err == nil && info.Mode()&fs.ModeSymlink != 0
-}
-
-func checkOwner(path string, euid int) error {
-	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return checkLink(dir, file, euid)
+	}
+	return errors.Join(checkOwner(file, info, euid), checkFolders(dir, file, euid))
+}
+
+// checkLink checks a file that a symbolic link stands for: the folders of both matter.
+func checkLink(dir, link string, euid int) error {
+	file, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Dir(file)
+	return errors.Join(checkOwner(file, info, euid), checkFolders(folder, file, euid), checkFolders(dir, link, euid))
+}
+
+// checkFolders checks the folder of file and those above it, up to dir.
+func checkFolders(dir, file string, euid int) error {
+	for folder := filepath.Dir(file); ; folder = filepath.Dir(folder) {
+		info, err := os.Stat(folder)
+		if err == nil {
+			err = checkOwner(folder, info, euid)
+		}
+		if err != nil {
+			return err
+		}
+		if len(folder) <= len(dir) || !strings.HasPrefix(folder, dir) {
+			return nil
+		}
+	}
+}
+
+func checkOwner(path string, info fs.FileInfo, euid int) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return fmt.Errorf("%s: its owner is not known: %w", path, task.ErrPermission)

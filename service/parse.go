@@ -9,16 +9,16 @@ import (
 	"om/task"
 )
 
-// Parse reads the text of the service at path, as node n sees it; name is the file in messages. It does
-// no I/O, but for looking up time zones, and it does not fail: what is wrong is in Problems, and
+// Parse reads the text of the service at path, as node n sees it; file is its name in messages. It does no
+// I/O, but for looking up time zones, and it does not fail: what is wrong is in Problems, and
 // sections with errors are left out of the rest. An error in [DEFAULT] leaves every task out, for each
-// may inherit what is wrong.
-func Parse(name, path string, text []byte, n Node) *Service {
-	s := &Service{Path: path, Name: path, File: name, Text: text, ID: idOf(path), Topology: "failover", node: n}
+// may inherit what is wrong. The lists in tasks and the text are shared, and not to be changed in place.
+func Parse(file, path string, text []byte, n Node) *Service {
+	s := &Service{Path: path, Name: path, File: file, Text: text, Topology: "failover", node: n}
 	if namespace, name, ok := strings.Cut(path, "/"); ok {
 		s.Namespace, s.Name = namespace, name
 	}
-	s.file = readFile(name, text)
+	s.file = readFile(file, text)
 	b := builder{Service: s}
 	b.build()
 	s.known = nil
@@ -30,11 +30,10 @@ func Parse(name, path string, text []byte, n Node) *Service {
 // builder makes the values of a Service from what was read.
 type builder struct {
 	*Service
-	base     task.Task // what every task begins with: defaults and what it inherits
-	deferred []*entry  // what tasks inherit that has references
-	poisoned bool      // [DEFAULT] has an error
-	before   *section  // the section of the last of Tasks
-	zone     string    // the last time zone that was found
+	deferred []*entry // what tasks inherit that has references
+	poisoned bool     // [DEFAULT] has an error
+	before   *section // the section of the last of Tasks
+	zone     string   // the last time zone that was found
 }
 
 func (b *builder) build() {
@@ -52,12 +51,13 @@ func (b *builder) build() {
 	for _, sec := range b.file.sections {
 		b.bind(sec)
 	}
-	b.Tasks = make([]task.Task, 0, tasks)
+	b.Tasks = make([]task.Task, 1, tasks+1) // the first is what the others begin with
 	b.Resources = make([]task.Resource, 0, len(b.file.sections))
 	b.service()
 	for _, sec := range b.file.sections {
 		b.section(sec)
 	}
+	b.Tasks = b.Tasks[1:]
 	b.sort()
 	b.advise()
 }
@@ -104,6 +104,7 @@ func (b *builder) section(sec *section) {
 func (b *builder) rid(sec *section) {
 	_, _, ok := task.SplitRID(sec.name)
 	switch {
+	case !ok && sec.bad: // its header is wrong
 	case !ok:
 		b.report(sec, Problem{Line: sec.line, Text: sec.name, Wanted: "wanted GROUP#INDEX as in task#0, without blanks, slashes, brackets or quotes"})
 	case sec.group == "task":
@@ -135,7 +136,7 @@ func (b *builder) unknownSection(sec *section) {
 // unknownGroup tells of a group that is probably a slip. One that nobody knows has a state through the
 // keyword check alone.
 func (b *builder) unknownGroup(sec *section) {
-	if slices.Contains(groups(), sec.group) || sec.entry("check") != nil {
+	if slices.Contains(groups(), sec.group) || sec.has("check") {
 		return
 	}
 	p := Problem{Line: sec.line, Text: sec.name, Wanted: "there is no driver for " + sec.group + ": the keyword check can give it a state", Severity: Warning}
@@ -157,4 +158,3 @@ func (b *builder) fault(sec *section, e *entry, err error, s Severity) {
 	}
 	b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: f.text, Wanted: f.wanted, Hint: f.hint, Severity: s})
 }
-

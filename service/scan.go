@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -55,6 +56,11 @@ func (sec *section) entry(key string) *entry {
 	return nil
 }
 
+// has reports whether there is a keyword called name, under any scope.
+func (sec *section) has(name string) bool {
+	return slices.ContainsFunc(sec.entries, func(e entry) bool { return e.name() == name })
+}
+
 // file is a file that was read: its sections, and what is wrong with it.
 type file struct {
 	path     string
@@ -96,7 +102,7 @@ type scanner struct {
 	*file
 	all     []entry // of all sections, one after the other
 	pool    []section
-	suspect bool    // the text has bytes that are not UTF-8, or NUL
+	suspect bool // the text has bytes that are not UTF-8, or NUL
 
 	clean []byte // the text for the INI parser, once it differs from the file's
 	dirty bool
@@ -148,7 +154,7 @@ func (s *scanner) take(n *line) {
 		s.empty++
 		return
 	}
-	if s.suspect && !s.encoded(n) {
+	if s.suspect && n.kind != lineHeader && !s.encoded(n) {
 		return
 	}
 	switch n.kind {
@@ -170,7 +176,8 @@ func (s *scanner) take(n *line) {
 	s.empty = 0
 }
 
-// encoded reports whether n is UTF-8 without NUL; if not, it drops the line and says so.
+// encoded reports whether n is UTF-8 without NUL; if not, it drops the line and says so. A header is not
+// asked: whatever is in it, it begins a section.
 func (s *scanner) encoded(n *line) bool {
 	p := Problem{Line: n.num, Text: n.body, Hint: "iconv -f ISO-8859-1 -t UTF-8 converts Latin-1"}
 	switch {
@@ -205,10 +212,10 @@ func (s *scanner) current(n *line) *section {
 	return s.sections[len(s.sections)-1]
 }
 
-// begin adds a section. Sections are allocated by the dozen.
+// begin adds a section.
 func (s *scanner) begin(name string, line int) *section {
 	if len(s.pool) == 0 {
-		s.pool = make([]section, 12)
+		s.pool = make([]section, 16)
 	}
 	sec := &s.pool[0]
 	s.pool = s.pool[1:]
@@ -311,10 +318,10 @@ func trap(value string) bool {
 
 // unguard returns the value that was handed to the INI parser.
 func unguard(value string) string {
-	if !strings.HasPrefix(value, guard) {
+	if value == "" || value[0] != guard[0] {
 		return value
 	}
-	return strings.ReplaceAll(strings.Trim(value, guard), guardNewline, "\n")
+	return strings.ReplaceAll(value[1:len(value)-1], guardNewline, "\n")
 }
 
 // differ begins a text of its own for the INI parser; what begins at the offset is not in it yet.

@@ -8,11 +8,11 @@ import (
 
 // place is where this node stands in a service: the lists of nodes of [DEFAULT] that have it.
 type place struct {
-	node                             string
-	nodes, drpNodes, encapNodes      bool
-	flexPrimary, drpFlexPrimary      bool
-	known                            []string // every node that the lists name
-	listed                           bool     // there is such a list
+	node                        string
+	nodes, drpNodes, encapNodes bool
+	flexPrimary, drpFlexPrimary bool
+	known                       []string // every node that the lists name
+	listed                      bool     // there is such a list
 }
 
 // The ranks of scopes, by OpenSVC's order: the higher one counts.
@@ -79,9 +79,6 @@ func (p *place) doubt(scope string) (what, hint string) {
 func (b *builder) locate() {
 	p := &b.place
 	p.node = b.node.Name
-	if e := b.best(b.file.section("DEFAULT"), "id"); e != nil {
-		b.ID = e.value
-	}
 	nodes := b.nodeList("nodes")
 	drp := b.nodeList("drpnodes")
 	encap := b.nodeList("encapnodes")

@@ -23,7 +23,6 @@ type Service struct {
 	Disable   bool     // DEFAULT.disable: every task is disabled then
 	Nodes     []string // DEFAULT.nodes, in lower case; empty for this node alone
 	StateFile string   // DEFAULT.state: the service's own record; "" for the node's
-	ID        string   // DEFAULT.id, or a UUID made from Path
 	App       string
 	Env       string // DEFAULT.env: "PRD"
 	Topology  string
@@ -44,6 +43,14 @@ func (s *Service) Task(rid string) (task.Task, bool) {
 		}
 	}
 	return task.Task{}, false
+}
+
+// ID is what {id} stands for: DEFAULT.id, or a UUID made from the path, the same on each node.
+func (s *Service) ID() string {
+	if e := s.best(s.file.section("DEFAULT"), "id"); e != nil {
+		return e.value
+	}
+	return idOf(s.Path)
 }
 
 // Quarantined lists the sections that have errors, as they are written, in the order of the file.
@@ -101,7 +108,7 @@ func (s *Service) Raw(name, key string) (string, bool) {
 func (s *Service) Eval(name, key string) (string, error) {
 	sec := s.file.section(name)
 	if sec == nil {
-		return "", notFound("section", name, s.Sections())
+		return "", notFound("section", name, name, s.Sections())
 	}
 	r := lookup(sec.group, key)
 	switch {
@@ -116,7 +123,7 @@ func (s *Service) Eval(name, key string) (string, error) {
 		return s.evaluated(sec, e)
 	}
 	if r == nil {
-		return "", notFound("keyword", name+"."+key, append(s.Keys(name), names(sec.group)...))
+		return "", notFound("keyword", name+"."+key, key, append(s.Keys(name), names(sec.group)...))
 	}
 	return r.def, nil
 }

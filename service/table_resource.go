@@ -75,11 +75,11 @@ var ipRows = [...]row{
 //
 //nolint:gochecknoglobals // as above
 var appRows = [...]row{
-	{name: "cwd", kind: kindPath, example: "/srv/app", text: "The folder its commands are run in."},
-	{name: "environment", kind: kindEnvironment, example: "MODE=live", text: "Environment variables of its commands: words NAME=VALUE, split as a shell does."},
-	{name: "group", kind: kindAccount, example: "www-data", text: "The group its commands are run as."},
-	{name: "match", aliases: "environ_match", kind: kindText, example: "OPENSVC_ID={id} nginx: master",
-		text: "What marks its processes: words NAME=VALUE that are in their environment, and words that are in their arguments."},
+	{name: "cwd", kind: kindPath, example: "/srv/app", text: "It is kept for OpenSVC."},
+	{name: "environment", kind: kindEnvironment, example: "MODE=live", text: "It is kept for OpenSVC."},
+	{name: "group", kind: kindAccount, example: "www-data", text: "It is kept for OpenSVC."},
+	{name: "match", kind: kindShellWords, example: "'nginx: master process*' env:HOME=/srv/testmd",
+		text: "What marks its process. A word env:NAME=VALUE is in its environment; of the other words the first is its name, and the rest are among its arguments in this order. * stands for any text and ? for one character."},
 	{name: "pid_file", aliases: "pidfile", kind: kindPath, example: "/run/nginx.pid", text: "The file with the id of its process."},
 	{name: "start", kind: kindText, example: "/etc/init.d/app start", text: "The command that starts it. It is kept for OpenSVC."},
 	{name: "stop", kind: kindText, example: "/etc/init.d/app stop", text: "The command that stops it. It is kept for OpenSVC."},

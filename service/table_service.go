@@ -24,9 +24,9 @@ var serviceRows = [...]row{
 //
 //nolint:gochecknoglobals // as above
 var nodeRows = [...]row{
-	{name: "keep_days", kind: kindInt, def: "90", least: 0, most: 100000, plain: true, example: "30", text: "How many days a run is kept on record, where its task does not say."},
-	{name: "keep_failed_days", kind: kindInt, def: "365", least: 0, most: 100000, plain: true, example: "730", text: "How many days a run that failed is kept on record, where its task does not say."},
-	{name: "keep_runs", kind: kindInt, def: "100", least: 0, most: 10000000, plain: true, example: "20", text: "How many runs of a task are kept on record, where the task does not say."},
+	{name: "keep_days", kind: kindInt, def: "90", least: 1, most: 100000, plain: true, example: "30", text: "How many days a run is kept on record, where its task does not say."},
+	{name: "keep_failed_days", kind: kindInt, def: "365", least: 1, most: 100000, plain: true, example: "730", text: "How many days a run that failed is kept on record, where its task does not say."},
+	{name: "keep_runs", kind: kindInt, def: "100", least: 1, most: 10000000, plain: true, example: "20", text: "How many runs of a task are kept on record, where the task does not say."},
 	{name: "name", kind: kindWord, plain: true, example: "n1", text: "The name of the node. By default the host's name; OM_NODENAME wins over both."},
 	{name: "output_budget", kind: kindSize, def: "1G", plain: true, example: "20G", text: "The disk space for the output of all runs. The oldest output of successes is removed first."},
 	{name: "startup_parallel", kind: kindInt, least: 1, most: 10000, plain: true, example: "4", text: "How many missed runs are started at once. By default the number of processors. Read by the scheduler."},

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +94,8 @@ func storeNotation(r *row, text string, at any) error {
 // parseWordKind is for the kinds whose value stays text and is only checked.
 func (r *row) parseWordKind(text string) (string, error) {
 	switch r.kind {
+	case kindShellWords:
+		return parseShellWords(text)
 	case kindIOClass:
 		return parseIOClass(text)
 	case kindOverlap:
@@ -288,7 +291,7 @@ func addLimit(at any, name, text string, parse func(string) (uint64, error)) err
 			all = append(all, l)
 		}
 	}
-	*list = append(all, limit)
+	*list = slices.Clip(append(all, limit))
 	return nil
 }
 
@@ -321,7 +324,7 @@ func unlimited(text string) bool {
 func parseWords(text string) ([]string, error) { return strings.Fields(text), nil }
 
 func (r *row) parseChoice(text string) (string, error) {
-	if hasWord(r.choices, text) {
+	if hasWord(r.choices, text) || text == "" && r.def == "" {
 		return text, nil
 	}
 	list := strings.Fields(r.choices)

@@ -13,8 +13,8 @@ import (
 // also after a power failure. A file that is replaced keeps its mode and its owner, and a symbolic link
 // stays one; a new file is 0644, in a folder that is made if it is not there.
 func Write(file string, text []byte) error {
-	if real, err := filepath.EvalSymlinks(file); err == nil {
-		file = real
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		file = target
 	}
 	folder := filepath.Dir(file)
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -110,7 +110,7 @@ func (l leaf) pids() []int {
 	if l.dir == "" {
 		return nil
 	}
-	text, _ := os.ReadFile(l.dir + "/cgroup.procs")
+	text, _ := readFile(l.dir+"/cgroup.procs", 1<<20)
 	var pids []int
 	for word := range bytes.FieldsSeq(text) {
 		if pid, err := strconv.Atoi(string(word)); err == nil {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -94,9 +93,10 @@ func (s *resolution) ownVariables() ([]string, error) {
 	var list []string
 	for _, path := range s.EnvironmentFile {
 		optional := strings.HasPrefix(path, "-")
-		words, err := readEnvironment(strings.TrimPrefix(path, "-"))
+		path = strings.TrimPrefix(path, "-")
+		words, err := readEnvironment(path)
 		if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
-			return nil, setting("environment_file: %s", err)
+			return nil, setting("environment_file %q: %s", path, err)
 		}
 		list = append(list, words...)
 	}
@@ -172,9 +172,9 @@ func fileVariables(files []FileVar) ([]string, error) {
 
 // readVariable reads the value that a file holds, without the newline at its end.
 func readVariable(path string) (string, error) {
-	text, err := readCapped(path)
+	text, err := readFile(path, maxVariableFile)
 	if err != nil {
-		return "", err
+		return "", setting("variable file %q: %s", path, err)
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if strings.IndexByte(value, 0) >= 0 {
@@ -183,26 +183,10 @@ func readVariable(path string) (string, error) {
 	return value, nil
 }
 
-func readCapped(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", path, cause(err))
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxVariableFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", path, cause(err))
-	}
-	if len(text) > maxVariableFile {
-		return nil, setting("%q: more than %d bytes are too much for the environment", path, maxVariableFile)
-	}
-	return text, nil
-}
-
 // readEnvironment reads lines "NAME=value" as systemd's EnvironmentFile has them: comments, an
 // export before the name, quotes around the value.
 func readEnvironment(path string) ([]string, error) {
-	text, err := readCapped(path)
+	text, err := readFile(path, maxVariableFile)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +200,7 @@ func readEnvironment(path string) ([]string, error) {
 		}
 		name, value, ok := strings.Cut(strings.TrimPrefix(word, "export "), "=")
 		if !ok {
-			return nil, setting("%s:%d: %q: wanted NAME=value", path, line, word)
+			return nil, fmt.Errorf("line %d: %q: wanted NAME=value: %w", line, word, ErrInvalid)
 		}
 		list = append(list, strings.TrimSpace(name)+"="+unquote(strings.TrimSpace(value)))
 	}
@@ -245,7 +229,7 @@ func checkVariable(word string) error {
 	case strings.IndexByte(word, 0) >= 0:
 		return setting("environment %q: a NUL can't be in it", name)
 	case name+"=" == runVariable:
-		return setting("environment %q: om sets it", word)
+		return setting("environment %q: om sets it", name)
 	}
 	return nil
 }

@@ -84,10 +84,12 @@ type Command struct {
 // String returns the arguments as one line that a shell would read back.
 func (c Command) String() string { return Quote(c.Argv) }
 
+const cancelSuffix = ".cancel"
+
 // cancelFile is the path of the marker, "" for none.
 func (j *Job) cancelFile() string {
 	if j.Cancel == "" && j.Output != "" {
-		return j.Output + ".cancel"
+		return j.Output + cancelSuffix
 	}
 	return j.Cancel
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -108,7 +107,6 @@ func (r *run) begin(i int) {
 	}
 	r.pid = pid
 	r.tree.mains = append(r.tree.mains, pid)
-	r.s.byPID[pid] = r
 	if err := r.watchCommand(); err != nil {
 		r.orphan(err)
 		return
@@ -170,6 +168,9 @@ func (r *run) orphan(err error) {
 
 // exited deals with the end of the command.
 func (r *run) exited() {
+	if r.pidfd < 0 {
+		return
+	}
 	var usage unix.Rusage
 	pid, err := unix.Wait4(r.pid, &r.status, unix.WNOHANG, &usage)
 	if err == nil && pid == 0 || errors.Is(err, unix.EINTR) {
@@ -182,11 +183,14 @@ func (r *run) exited() {
 	for i := range r.out {
 		r.readable(i)
 	}
-	if r.phase == running {
+	switch {
+	case r.phase != running:
+		r.check(monotonic())
+	case err != nil: // somebody else in this process waits for every child
+		r.failed(&r.job.Steps[r.step], Lost, 0, "", "wait: "+err.Error())
+	default:
 		r.finished()
-		return
 	}
-	r.check(monotonic())
 }
 
 // forget stops watching the command.
@@ -196,7 +200,6 @@ func (r *run) forget() {
 		_ = unix.Close(r.pidfd)
 	}
 	r.pidfd = -1
-	delete(r.s.byPID, r.pid)
 }
 
 // account adds what the command used. The kernel counts our own memory as the child's until it runs
@@ -365,7 +368,7 @@ func (r *run) asked() (reason string, yes bool) {
 	if path == "" || r.outcome.State.Final() && r.outcome.State != Complete {
 		return "", false
 	}
-	text, err := os.ReadFile(path)
+	text, err := readFile(path, 4<<10)
 	return strings.TrimSpace(string(text)), err == nil
 }
 

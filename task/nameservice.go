@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// sources lists what /etc/nsswitch.conf has for a database beside the files, which we read
+// others lists what /etc/nsswitch.conf has for a database beside the files, which we read
 // ourselves. systemd's own source is left out: what it adds to root and nobody lives no longer than
 // a unit.
-func (u *Users) sources(database string) []string {
-	for line := range bytes.Lines(u.file(u.Switch, "/etc/nsswitch.conf").text) {
+func (u *Users) others(database string) []string {
+	for line := range bytes.Lines(u.file(&u.sources, cmp.Or(u.Switch, "/etc/nsswitch.conf")).text) {
 		name, list, ok := strings.Cut(strings.TrimSpace(string(line)), ":")
 		if !ok || name != database {
 			continue
@@ -31,7 +31,7 @@ func (u *Users) sources(database string) []string {
 
 // askElsewhere asks the sources other than the files for one entry, cut into at least n fields.
 func (u *Users) askElsewhere(ctx context.Context, database, key string, n int) ([]string, error) {
-	if len(u.sources(database)) == 0 || strings.ContainsAny(key, ":\n") || strings.HasPrefix(key, "-") {
+	if len(u.others(database)) == 0 || strings.ContainsAny(key, ":\n") || strings.HasPrefix(key, "-") {
 		return nil, ErrNotFound
 	}
 	answer, err := u.getent(ctx, database, key)
@@ -48,7 +48,7 @@ func (u *Users) askElsewhere(ctx context.Context, database, key string, n int) (
 
 // groupsElsewhere lists the groups that sources other than the files give to a user.
 func (u *Users) groupsElsewhere(ctx context.Context, name string) ([]uint32, error) {
-	if len(u.sources("group"))+len(u.sources("initgroups")) == 0 {
+	if len(u.others("group"))+len(u.others("initgroups")) == 0 {
 		return nil, nil
 	}
 	answer, err := u.getent(ctx, "initgroups", name)
@@ -81,7 +81,7 @@ func (u *Users) getent(ctx context.Context, database, key string) (string, error
 	code, answer, err := capture(ctx, c, timeout)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "", fmt.Errorf("no answer from the name service (%s) within %s: %w", strings.Join(u.sources(database), " "), timeout, ErrTaken)
+		return "", fmt.Errorf("no answer from the name service (%s) within %s: %w", strings.Join(u.others(database), " "), timeout, ErrTaken)
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s, which asks the name service, is missing: %w", program, ErrInvalid)
 	case err != nil:

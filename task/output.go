@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"strconv"
 	"time"
 
@@ -57,6 +58,17 @@ func FollowOutput(ctx context.Context, path string, ended func() bool) iter.Seq2
 			}
 		}
 	}
+}
+
+// RemoveOutput removes an output file and what may be left beside it.
+func RemoveOutput(path string) error {
+	var errs []error
+	for _, p := range [...]string{path, path + tailSuffix, path + cancelSuffix} {
+		if err := os.Remove(p); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // output reads an output file and its ring. Bytes are counted from the beginning of the run, so that

@@ -2,6 +2,8 @@ package task
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"strconv"
 
@@ -59,6 +61,34 @@ func readProcess(pid int) (process, bool) {
 	return process{pid, number(1), number(2), number(3), f[0][0], start}, err == nil
 }
 
+// readFile reads a small file without the runtime's poller, which a short-lived process need not set
+// up. The error is that of the system call alone; a file larger than limit is one.
+func readFile(path string, limit int) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 4<<10)
+	for {
+		n, err := unix.Read(fd, text[len(text):cap(text)])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return text, nil
+		case len(text)+n > limit:
+			return nil, fmt.Errorf("more than %d bytes: %w", limit, ErrInvalid)
+		}
+		text = text[:len(text)+n]
+		if len(text) == cap(text) {
+			text = append(text, 0)[:len(text)]
+		}
+	}
+}
+
 // readProc reads as much of a file of a process as room takes.
 func readProc(pid int, file string, room []byte) []byte {
 	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -98,7 +128,7 @@ func children() (pids []int, exact bool) {
 		return nil, false
 	}
 	for _, t := range threads {
-		text, err := os.ReadFile(dir + "/" + t.Name() + "/children")
+		text, err := readFile(dir+"/"+t.Name()+"/children", 1<<20)
 		if err != nil {
 			return nil, false
 		}

@@ -48,6 +48,7 @@ func (r *ring) write(path string, f frame, p []byte, keep int64) {
 	}
 	if drop := int64(len(p)) - keep; drop > 0 {
 		p, f.offset = p[drop:], f.offset+drop
+		r.clear()
 	}
 	for len(p) > 0 {
 		f.size = min(len(p), maxFrame)
@@ -56,16 +57,26 @@ func (r *ring) write(path string, f frame, p []byte, keep int64) {
 	}
 }
 
-// open makes the file. A half has room for keep bytes in frames no smaller than their headers.
+// clear forgets all frames.
+func (r *ring) clear() {
+	var zeros [headerSize]byte
+	for r.half = 1; r.half >= 0; r.half-- {
+		_, _ = unix.Pwrite(r.fd, zeros[:], r.place(r.half))
+	}
+	r.half, r.at, r.bytes = 0, 0, 0
+}
+
+// open makes the file. A half has room for keep bytes in frames of four or more: a command that writes
+// a byte at a time must not fill the disk with headers.
 func (r *ring) open(path string, keep int64) bool {
 	if r.dead {
 		return false
 	}
-	r.room = 2*keep + 2*headerSize + min(keep, maxFrame)
+	r.room = 8*keep + 2*headerSize
 	start := binary.LittleEndian.AppendUint64([]byte(ringMagic), uint64(r.room))
 	fd, err := createFile(path)
 	if err == nil {
-		_, err = unix.Pwrite(fd, append(start, make([]byte, headerSize)...), 0)
+		_, err = unix.Pwrite(fd, start, 0)
 	}
 	if err != nil {
 		r.dead = true

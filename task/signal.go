@@ -16,7 +16,12 @@ func SignalNumber(name string) int {
 	if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name
 	}
-	return int(unix.SignalNum(name))
+	for n := range 65 { // unix.SignalNum builds a map first
+		if unix.SignalName(unix.Signal(n)) == name {
+			return n
+		}
+	}
+	return 0
 }
 
 // SignalName returns "SIGTERM" for 15, and "SIG35" for a number with no name.

@@ -31,7 +31,6 @@ type Supervisor struct {
 	shared      bool // there may be others in this process
 	base        string
 	runs        []*run
-	byPID       map[int]*run
 	live        int
 	interactive []*run
 	ended       []Outcome
@@ -96,7 +95,7 @@ func NewSupervisor() (*Supervisor, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("child subreaper: %w", err)
 	}
-	s := &Supervisor{base: cgroupBase(), byPID: make(map[int]*run)}
+	s := &Supervisor{base: cgroupBase()}
 	var err error
 	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -308,8 +307,9 @@ func (s *Supervisor) reap() {
 	}
 	pids, _ := children()
 	session, _ := unix.Getsid(0)
+	commands := s.commands()
 	for _, pid := range pids {
-		if s.byPID[pid] != nil {
+		if commands[pid] {
 			continue
 		}
 		p, ok := readProcess(pid)
@@ -325,6 +325,18 @@ func (s *Supervisor) orphaned() bool {
 	if childless() {
 		return false
 	}
+	commands := s.commands()
 	pids, exact := children()
-	return !exact || slices.ContainsFunc(pids, func(pid int) bool { return s.byPID[pid] == nil })
+	return !exact || slices.ContainsFunc(pids, func(pid int) bool { return !commands[pid] })
+}
+
+// commands are the processes that this supervisor waits for.
+func (s *Supervisor) commands() map[int]bool {
+	pids := make(map[int]bool, s.live)
+	for _, r := range s.runs {
+		if r != nil && r.pidfd >= 0 {
+			pids[r.pid] = true
+		}
+	}
+	return pids
 }

@@ -2,11 +2,11 @@ package task
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,12 +32,13 @@ type Users struct {
 	Getent                        string        // "" is /usr/bin/getent
 	Timeout                       time.Duration // of one question to getent; 0 is 5 s
 
-	mu    sync.Mutex
-	files map[string]database
+	mu                             sync.Mutex
+	passwd, group, shadow, sources database
 }
 
 // database is one file of accounts as it was read, or why it was not.
 type database struct {
+	read bool
 	text []byte
 	err  error
 }
@@ -59,7 +60,7 @@ func (u *Users) Lookup(ctx context.Context, name string, now time.Time) (User, e
 
 // GroupID finds a group by name, or by number: a number need not be in any file.
 func (u *Users) GroupID(ctx context.Context, name string) (uint32, error) {
-	if f, ok := u.find(u.file(u.Group, "/etc/group"), 0, name, 4); ok {
+	if f, ok := u.find(u.file(&u.group, cmp.Or(u.Group, "/etc/group")), 0, name, 4); ok {
 		return number(f[2], "group "+name)
 	}
 	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
@@ -75,7 +76,7 @@ func (u *Users) GroupID(ctx context.Context, name string) (uint32, error) {
 // Name returns the name of the user with number uid in the passwd file, else the number.
 func (u *Users) Name(uid int) string {
 	text := strconv.Itoa(uid)
-	if f, ok := u.find(u.file(u.Passwd, "/etc/passwd"), 2, text, 7); ok {
+	if f, ok := u.find(u.file(&u.passwd, cmp.Or(u.Passwd, "/etc/passwd")), 2, text, 7); ok {
 		return f[0]
 	}
 	return text
@@ -89,7 +90,7 @@ func (u *Users) Member(user User, group string) bool {
 
 // account finds the passwd entry of name, without its groups.
 func (u *Users) account(ctx context.Context, name string) (User, error) {
-	passwd := u.file(u.Passwd, "/etc/passwd")
+	passwd := u.file(&u.passwd, cmp.Or(u.Passwd, "/etc/passwd"))
 	f, ok := u.find(passwd, 0, name, 7)
 	if _, err := strconv.ParseUint(name, 10, 32); !ok && err == nil {
 		f, ok = u.find(passwd, 2, name, 7)
@@ -111,7 +112,7 @@ func (u *Users) account(ctx context.Context, name string) (User, error) {
 // groupsOf lists the groups of a user whose primary group is gid, as initgroups(3) does.
 func (u *Users) groupsOf(ctx context.Context, name string, gid uint32) ([]uint32, error) {
 	groups := []uint32{gid}
-	db := u.file(u.Group, "/etc/group")
+	db := u.file(&u.group, cmp.Or(u.Group, "/etc/group"))
 	for line := range bytes.Lines(db.text) {
 		f := strings.SplitN(strings.TrimRight(string(line), "\n"), ":", 4)
 		if len(f) != 4 || !slices.Contains(strings.Split(f[3], ","), name) {
@@ -131,7 +132,7 @@ func (u *Users) groupsOf(ctx context.Context, name string, gid uint32) ([]uint32
 
 // expired reads the expiry date of an account, days since 1970. As for pam_unix, 0 is a date.
 func (u *Users) expired(ctx context.Context, name string, now time.Time) (bool, error) {
-	db := u.file(u.Shadow, "/etc/shadow")
+	db := u.file(&u.shadow, cmp.Or(u.Shadow, "/etc/shadow"))
 	if errors.Is(db.err, fs.ErrPermission) {
 		return false, nil
 	}
@@ -166,21 +167,14 @@ func (u *Users) find(db database, at int, key string, n int) ([]string, bool) {
 }
 
 // file reads a database, once.
-func (u *Users) file(path, otherwise string) database {
-	if path == "" {
-		path = otherwise
-	}
+func (u *Users) file(db *database, path string) database {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	db, ok := u.files[path]
-	if !ok {
-		db.text, db.err = os.ReadFile(path)
-		if u.files == nil {
-			u.files = make(map[string]database)
-		}
-		u.files[path] = db
+	if !db.read {
+		db.text, db.err = readFile(path, 64<<20)
+		db.read = true
 	}
-	return db
+	return *db
 }
 
 func number(text, of string) (uint32, error) {
