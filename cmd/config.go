@@ -61,7 +61,7 @@ func lookup(s *service.Service, kw string, eval bool) (string, error) {
 	}
 	value, ok := s.Raw(section, keyword)
 	if !ok {
-		return "", fmt.Errorf("service %s: [%s] has no %s: %w", s.Path, section, keyword, task.ErrNotFound)
+		return "", task.Errorf(task.ErrNotFound, "service %s: [%s] has no %s", s.Path, section, keyword)
 	}
 	return value, nil
 }
@@ -246,7 +246,7 @@ func (a *app) oldVersion(e *engine.Engine, path string, args []string) (int, []b
 		return 0, nil, err
 	}
 	if len(versions) == 0 {
-		return 0, nil, fmt.Errorf("service %s: no version was replaced yet: %w", path, task.ErrNotFound)
+		return 0, nil, task.Errorf(task.ErrNotFound, "service %s: no version was replaced yet", path)
 	}
 	n := versions[0].Version
 	if len(args) == 1 {

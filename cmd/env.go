@@ -85,7 +85,7 @@ func (a *app) folder(flag, variable, root, xdg, home string) (string, error) {
 	case a.Getenv("HOME") != "":
 		return filepath.Join(a.Getenv("HOME"), home, "om"), nil
 	}
-	return "", fmt.Errorf("neither %s, %s nor HOME is set: %w", variable, xdg, task.ErrInvalid)
+	return "", task.Errorf(task.ErrInvalid, "neither %s, %s nor HOME is set", variable, xdg)
 }
 
 func (a *app) nodeName() (string, error) {
@@ -117,6 +117,9 @@ func (a *app) services() ([]string, error) {
 	all, err := e.Services()
 	if err != nil {
 		return nil, err
+	}
+	if len(all) == 0 && !a.global.quiet {
+		fmt.Fprintf(a.Stderr, "no services in %s\n", e.ConfigDir)
 	}
 	if a.selector == "" {
 		return all, nil

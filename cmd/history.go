@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
+	"om/service"
 	"om/state"
 	"om/task"
 )
@@ -39,6 +40,7 @@ type historyOptions struct {
 	n       int
 	states  []string
 	skipped bool
+	since   string
 }
 
 func historyVerb(a *app) *cobra.Command {
@@ -51,10 +53,11 @@ run: declined and aborted requests, with the reason.`,
 		RunE: func(*cobra.Command, []string) error { return a.history(o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.RID, "rid", "", "tasks or groups")
+	f.Var((*list)(&o.RID), "rid", "tasks or groups")
 	f.IntVarP(&o.n, "lines", "n", 20, "how many; 0 is all")
 	f.StringSliceVar(&o.states, "state", nil, "only these states: complete, error, timeout, killed, cancelled, lost, running")
 	f.BoolVar(&o.skipped, "skipped", false, "add what was declined or aborted")
+	f.StringVar(&o.since, "since", "", "only what was asked for since then: 24h ago (24h, 7d), or an RFC 3339 time")
 	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
 	_ = c.RegisterFlagCompletionFunc("state", completeWords(stateWords()...))
 	return c
@@ -76,6 +79,10 @@ func (a *app) history(o historyOptions) error {
 		}
 		q.State = append(q.State, task.RunState(word))
 	}
+	var err error
+	if q.Since, err = a.moment(o.since); err != nil {
+		return err
+	}
 	rows, err := a.gather(context.Background(), o, q)
 	if err != nil {
 		return err
@@ -85,6 +92,21 @@ func (a *app) history(o historyOptions) error {
 		rows = rows[:o.n]
 	}
 	return a.list(a.historyListing(rows))
+}
+
+// moment reads a time of the past: how long ago, or an RFC 3339 time; "" is none.
+func (a *app) moment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	d, err := service.ParseDuration(text)
+	if err != nil {
+		return time.Time{}, usage("--since %q: wanted a duration (24h, 7d) or an RFC 3339 time", text)
+	}
+	return a.Now().Add(-d), nil
 }
 
 // gather reads the records of every service that is selected; a service removed since keeps its runs.

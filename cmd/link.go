@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,7 +45,7 @@ func (a *app) link(dir string) error {
 	}
 	err = os.Symlink(self, name)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already and is no link to %s; nothing was changed: %w", name, self, task.ErrTaken)
+		return task.Errorf(task.ErrTaken, "%s is there already and is no link to %s; nothing was changed", name, self)
 	}
 	return a.did(err, name, "links to "+self)
 }

@@ -29,7 +29,7 @@ func logsVerb(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return a.logs(o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.RID, "rid", "", "tasks or groups")
+	f.Var((*list)(&o.RID), "rid", "tasks or groups")
 	f.StringVar(&o.run, "run", "", "a run, by its id or the beginning of it")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on while the run goes on")
 	f.BoolVarP(&o.times, "timestamps", "t", false, "print the time and the stream of each line")
@@ -49,8 +49,11 @@ func (a *app) logs(o logsOptions) error {
 	if err != nil {
 		return err
 	}
-	if run.Output == "" {
-		return fmt.Errorf("run %s of %s kept no output (log = none): %w", run.ID, run.Task, task.ErrNotFound)
+	switch {
+	case run.Output == "" && run.StartedAt.IsZero():
+		return task.Errorf(task.ErrNotFound, "run %s of %s did not start: %s", run.ID, run.Task, run.Reason)
+	case run.Output == "":
+		return task.Errorf(task.ErrNotFound, "run %s of %s kept no output (log = none)", run.ID, run.Task)
 	}
 	if !a.global.quiet {
 		fmt.Fprintf(a.Stderr, "# %s %s %s %s\n", run.Task, run.ID, run.State, a.when(run.StartedAt))
@@ -69,6 +72,10 @@ func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o 
 		if err != nil {
 			return err
 		}
+		if rec.Lost > 0 {
+			fresh = a.gap(w, rec.Lost, fresh)
+			continue
+		}
 		if o.times && fresh {
 			fmt.Fprintf(w, "%s %s ", a.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
 		}
@@ -84,4 +91,13 @@ func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o 
 		}
 	}
 	return nil
+}
+
+// gap marks the place of output that was not kept, on a line of its own.
+func (a *app) gap(w *bufio.Writer, lost int64, fresh bool) bool {
+	if !fresh {
+		_ = w.WriteByte('\n')
+	}
+	fmt.Fprintf(w, "# om: %d bytes are left out here (log_head, log_tail)\n", lost)
+	return true
 }

@@ -46,9 +46,9 @@ func (a *app) ls() error {
 		found, err := taskRows(e, path)
 		rows, errs = append(rows, found...), append(errs, err)
 	}
-	l := listing{columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND"}, data: rows}
+	l := listing{columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND", "DESCRIPTION"}, data: rows}
 	for _, r := range rows {
-		l.rows = append(l.rows, []string{r.Service, disabledMark(r), r.Schedule, r.User, strings.Join(r.Tags, " "), orText(r.Description, r.Command)})
+		l.rows = append(l.rows, []string{r.Service, disabledMark(r), r.Schedule, r.User, strings.Join(r.Tags, " "), r.Command, r.Description})
 	}
 	return errors.Join(a.list(l), errors.Join(errs...))
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"om/task"
 )
@@ -28,6 +29,9 @@ func (a *app) run() error {
 		return a.complete(r)
 	}
 	a.selector = r.selector
+	if slices.Contains(r.args, "--version") && r.verb == "" {
+		r = route{verb: "version", args: []string{"version"}}
+	}
 	if err := a.known(r); err != nil {
 		return err
 	}
@@ -42,10 +46,7 @@ func (a *app) known(r route) error {
 		return nil
 	}
 	if r.verb == "" {
-		if r.selector != "" {
-			return usage("%q is no verb of om; for a service, add what to do: om %s run", r.selector, r.selector) //nolint:dupword // om om
-		}
-		return nil
+		return a.noVerb(r)
 	}
 	v, ok := find(r.verb)
 	switch {
@@ -57,6 +58,17 @@ func (a *app) known(r route) error {
 		return usage("om %s needs a service: om SERVICE %s", v.name, v.name)
 	}
 	return nil
+}
+
+// noVerb is for a command line with no verb in it: help, or a word that is none.
+func (a *app) noVerb(r route) error {
+	if r.selector == "" {
+		return nil
+	}
+	if near := didYouMean(r.selector, names(false)); near != "" {
+		return usage("%q is no verb of om%s", r.selector, near)
+	}
+	return usage("what about service %q? om %s run, om %s print status; om help lists the verbs", r.selector, r.selector, r.selector)
 }
 
 func didYouMean(word string, list []string) string {
@@ -94,13 +106,29 @@ service's resources allow it, and keeps a record of what happened.
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err.Error()} })
+	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	a.addGlobals(root)
 	for _, v := range wanted {
 		root.AddCommand(a.build(v))
 	}
 	return root
+}
+
+// flagError adds the flag that was meant to the error of one that does not exist.
+func flagError(c *cobra.Command, err error) error {
+	word, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return usageError{err.Error()}
+	}
+	var known []string
+	add := func(f *pflag.Flag) { known = append(known, f.Name) }
+	c.Flags().VisitAll(add)
+	c.InheritedFlags().VisitAll(add)
+	if near := task.Nearest(word, known); near != "" {
+		return usage("om %s has no --%s, did you mean --%s?", c.Name(), word, near)
+	}
+	return usage("om %s has no --%s", c.Name(), word)
 }
 
 // calledFor is how the verbs that are built are called, for usage lines.

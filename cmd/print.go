@@ -92,7 +92,9 @@ func (a *app) printStatus(ctx context.Context) error {
 
 func (a *app) emitStatus(all []engine.Status) error {
 	switch a.global.output {
-	case "table", "plain":
+	case "plain":
+		return a.list(listing{rows: plainRows(resourceRows(all))})
+	case "table":
 		for _, st := range all {
 			if err := a.write(a.statusTree(st)); err != nil {
 				return err
@@ -115,14 +117,27 @@ type resourceRow struct {
 	Flags   string      `json:"flags"`
 	Status  task.Status `json:"status"`
 	Label   string      `json:"label"`
+	Last    string      `json:"last_run"`
 	Log     string      `json:"log"`
+}
+
+func plainRows(rows []resourceRow) [][]string {
+	var out [][]string
+	for _, r := range rows {
+		out = append(out, []string{r.Service, r.RID, r.Flags, r.Status.String(), r.Label, r.Last, r.Log})
+	}
+	return out
 }
 
 func resourceRows(all []engine.Status) []resourceRow {
 	rows := []resourceRow{}
 	for _, st := range all {
 		for _, r := range st.Resources {
-			rows = append(rows, resourceRow{st.Service, r.RID, flags(r), r.Status, r.Label, strings.Join(r.Log, "; ")})
+			row := resourceRow{st.Service, r.RID, flags(r), r.Status, r.Label, "", strings.Join(append(r.Log, r.Quarantined...), "; ")}
+			if r.LastRun != nil {
+				row.Last = string(r.LastRun.State)
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows
@@ -191,8 +206,8 @@ func (a *app) label(r engine.ResourceStatus) string {
 		return text
 	}
 	last := fmt.Sprintf("last run %s %s", r.LastRun.State, a.when(r.LastRun.EndedAt))
-	if r.LastRun.ExitCode != 0 {
-		last = fmt.Sprintf("last run %s (exit %d) %s", r.LastRun.State, r.LastRun.ExitCode, a.when(r.LastRun.EndedAt))
+	if code := r.LastRun.ExitCode; code != nil && *code != 0 {
+		last = fmt.Sprintf("last run %s (exit %d) %s", r.LastRun.State, *code, a.when(r.LastRun.EndedAt))
 	}
 	return strings.TrimSpace(text + "  " + last)
 }
@@ -233,7 +248,7 @@ func (a *app) printKeywords(group, word string) error {
 		}
 	}
 	if len(rows) == 0 {
-		return fmt.Errorf("no keyword %q in [%s]: %w", word, group, task.ErrNotFound)
+		return task.Errorf(task.ErrNotFound, "no keyword %q in [%s]", word, group)
 	}
 	if word != "" && a.global.output == "table" {
 		return a.explainKeywords(rows)
@@ -266,6 +281,9 @@ func (a *app) explainKeywords(rows []service.Keyword) error {
 // notices are what a person should know of the service besides its overall state.
 func notices(st engine.Status) []string {
 	out := []string{"avail " + st.Avail.String()}
+	if st.Elsewhere != "" {
+		out = append(out, "not for this node: "+st.Elsewhere)
+	}
 	if st.Disabled {
 		out = append(out, "disabled")
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"om/engine"
@@ -117,7 +118,10 @@ func (v rehearsal) text() string {
 	if v.Error != "" {
 		fmt.Fprintf(&b, "  NO     %s\n", strings.ReplaceAll(v.Error, "\n", "\n         "))
 	}
-	for _, s := range v.Steps {
+	for i, s := range v.Steps {
+		if i > 0 && slices.Equal(s.Env, v.Steps[i-1].Env) {
+			s.Env = []string{"as of " + v.Steps[0].Step}
+		}
 		s.print(&b)
 	}
 	return b.String()

@@ -13,6 +13,7 @@ import (
 
 	"om/confirm"
 	"om/engine"
+	"om/service"
 	"om/task"
 )
 
@@ -21,7 +22,7 @@ type runOptions struct {
 	engine.Selection
 	force, confirm, dryRun, interactive bool
 	env                                 []string
-	timeout                             time.Duration
+	timeout                             timeLimit
 	parallel                            int
 }
 
@@ -46,7 +47,7 @@ where all that did not were declined, else 1.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would run, and run nothing")
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "give the command this terminal")
 	f.StringArrayVar(&o.env, "env", nil, "NAME=VALUE for the command's environment")
-	f.DurationVar(&o.timeout, "timeout", 0, "time limit instead of the task's own (90s, 2h)")
+	f.Var(&o.timeout, "timeout", "time limit instead of the task's own (90, 90s, 1h30m, 1d)")
 	f.IntVar(&o.parallel, "parallel", 1, "how many tasks run at once")
 	return c
 }
@@ -54,12 +55,45 @@ where all that did not were declined, else 1.`,
 // addSelection adds the three flags that select tasks, with completion by what the file has.
 func (a *app) addSelection(c *cobra.Command, s *engine.Selection) {
 	f := c.Flags()
-	f.StringVar(&s.RID, "rid", "", "tasks or groups: task#0,task#2 or task")
-	f.StringVar(&s.Tags, "tags", "", "tags: + is and, a comma is or")
-	f.StringVar(&s.Subsets, "subsets", "", "subsets")
+	f.Var((*list)(&s.RID), "rid", "tasks or groups: task#0,task#2 or task")
+	f.Var((*list)(&s.Tags), "tags", "tags: + is and, a comma is or")
+	f.Var((*list)(&s.Subsets), "subsets", "subsets")
 	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
 	_ = c.RegisterFlagCompletionFunc("tags", a.completeTags)
 	_ = c.RegisterFlagCompletionFunc("subsets", a.completeSubsets)
+}
+
+// timeLimit is a flag that takes what the keyword timeout takes.
+type timeLimit time.Duration
+
+func (l *timeLimit) String() string {
+	if *l == 0 {
+		return ""
+	}
+	return time.Duration(*l).String()
+}
+func (l *timeLimit) Type() string { return "duration" }
+
+// Set reads a duration as the files have it.
+func (l *timeLimit) Set(text string) error {
+	d, err := service.ParseDuration(text)
+	*l = timeLimit(d)
+	return err
+}
+
+// list is a flag whose values add up, with commas between them.
+type list string
+
+func (l *list) String() string { return string(*l) }
+func (l *list) Type() string   { return "list" }
+
+// Set adds a value.
+func (l *list) Set(value string) error {
+	if *l != "" {
+		value = string(*l) + "," + value
+	}
+	*l = list(value)
+	return nil
 }
 
 func noArgs(c *cobra.Command, args []string) error {
@@ -78,8 +112,6 @@ func (o runOptions) check() error {
 	switch {
 	case o.parallel < 1:
 		return usage("--parallel %d: wanted 1 or more", o.parallel)
-	case o.timeout < 0:
-		return usage("--timeout %s: wanted a positive duration", o.timeout)
 	case o.interactive && o.parallel > 1:
 		return usage("--interactive and --parallel: one terminal is for one task at a time")
 	}
@@ -90,6 +122,9 @@ func (o runOptions) check() error {
 func (a *app) runTasks(o runOptions) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if format := a.global.output; format != "table" && !o.dryRun {
+		return usage("--output %s is for --dry-run: what a run prints is its tasks'; om %s history -o %s has the results", format, a.selector, format)
 	}
 	paths, err := a.services()
 	if task.ValidPath(a.selector) {
@@ -120,10 +155,11 @@ func (a *app) runTasks(o runOptions) error {
 func (a *app) request(o runOptions) engine.Request {
 	return engine.Request{
 		Select: o.Selection, Origin: task.Manual, Force: o.force, DryRun: o.dryRun, Env: o.env,
-		Timeout: o.timeout, Parallel: o.parallel, Interactive: o.interactive,
+		Timeout: time.Duration(o.timeout), Parallel: o.parallel, Interactive: o.interactive,
 		Ask:   a.asker(o.confirm),
 		Live:  task.Live{Stdin: a.Stdin, Stdout: a.Stdout, Stderr: a.Stderr},
 		Note:  a.note,
+		Done:  a.tellResult,
 		Catch: sync.OnceValues(func() (context.Context, error) { return task.CatchSignals(context.Background()) }),
 	}
 }
@@ -156,11 +192,8 @@ func refused(err error) bool {
 	return errors.Is(err, confirm.ErrAborted) || errors.Is(err, confirm.ErrTimeout)
 }
 
-// verdict tells of every task that did not complete, and gives the exit code of the whole.
+// verdict gives the exit code of the whole.
 func (a *app) verdict(results []engine.Result) error {
-	for _, r := range results {
-		a.tellResult(r)
-	}
 	ran := slices.DeleteFunc(slices.Clone(results), func(r engine.Result) bool { return r.Skipped != "" })
 	if len(results) == 1 {
 		return codeError(resultCode(results[0]))

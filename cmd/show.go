@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,9 @@ func (a *app) show(id string) error {
 		return err
 	}
 	run, err := e.FindRun(context.Background(), a.selector, id)
+	if errors.Is(err, task.ErrInvalid) {
+		return usageError{clean(err)}
+	}
 	if err != nil {
 		return err
 	}
@@ -74,8 +78,11 @@ func (a *app) viewOf(r task.Run) runView {
 	if r.ChildPID != 0 {
 		v.PID = &r.ChildPID
 	}
-	if !r.StartedAt.IsZero() && !r.EndedAt.IsZero() {
-		v.Took = r.EndedAt.Sub(r.StartedAt).Round(time.Microsecond).Seconds()
+	if end := r.EndedAt; !r.StartedAt.IsZero() {
+		if end.IsZero() {
+			end = a.Now()
+		}
+		v.Took = end.Sub(r.StartedAt).Round(time.Microsecond).Seconds()
 	}
 	return v
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -61,7 +62,7 @@ func (a *app) validate(strict bool) error {
 	if bad {
 		return codeError(exitConfig)
 	}
-	return a.did(nil, fmt.Sprintf("%d services", len(paths)), "no errors")
+	return a.did(nil, counted(len(paths), "service"), "no errors")
 }
 
 func validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool, error) {
@@ -69,7 +70,7 @@ func validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool
 	if err != nil {
 		return nil, false, err
 	}
-	rows, bad := problemRows(path, s.Problems, strict)
+	rows, bad := problemRows(path, append(s.Problems, e.Rehearse(context.Background(), s)...), strict)
 	if isVerb(s.Name) {
 		rows = append(rows, problemRow{
 			Severity: "error", Service: path, File: s.File, Text: s.Name,
@@ -105,6 +106,13 @@ func (a *app) printProblems(rows []problemRow) error {
 		}
 	}
 	return nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // warning is told on stderr and changes no exit code.

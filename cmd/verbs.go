@@ -15,6 +15,7 @@ func verbs() []verb {
 		{"run", "Run tasks of the service", false, true, runVerb},
 		{"kill", "End runs in progress", false, true, killVerb},
 		{"print", "Print the status, the file or the keywords", true, true, printVerb},
+		{"status", "Print the status: as print status", true, true, (*app).printStatusVerb},
 		{"history", "List runs, the newest first", true, true, historyVerb},
 		{"show", "Show one run in full", true, true, showVerb},
 		{"logs", "Print what runs wrote", false, true, logsVerb},

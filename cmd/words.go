@@ -42,7 +42,7 @@ func levelColor(level engine.Level) string {
 // clean is the text of an error without the kind that it wraps, which is for programs.
 func clean(err error) string {
 	text := err.Error()
-	for _, kind := range []error{task.ErrInvalid, task.ErrNotFound, task.ErrPermission, task.ErrTaken, task.ErrAborted} {
+	for _, kind := range []error{task.ErrInvalid, task.ErrTaken, task.ErrAborted} {
 		text = strings.ReplaceAll(text, ": "+kind.Error()+"\n", "\n")
 		text = strings.TrimSuffix(text, ": "+kind.Error())
 	}

@@ -82,7 +82,7 @@ func (e *Engine) Validate(present *service.Service, text []byte) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w\nnothing was changed: %w", errors.Join(errs...), task.ErrInvalid)
+	return task.Errorf(task.ErrInvalid, "%v\nnothing was changed", errors.Join(errs...))
 }
 
 // Versions lists the versions of the service's file that were replaced, the newest first.

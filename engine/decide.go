@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"om/state"
 	"om/task"
@@ -18,6 +19,7 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 		return f, err
 	}
 	f.Running = ids(living(running))
+	f.Elsewhere = r.svc.Elsewhere()
 	f.Frozen, f.NodeFrozen, err = r.frozen(ctx, r.svc.Path)
 	if err != nil {
 		return f, err
@@ -52,7 +54,7 @@ func frozenText(ctx context.Context, db *state.DB, path string) (string, error) 
 	if err != nil || !frozen {
 		return "", err
 	}
-	return fmt.Sprintf("since %s by %s", f.Since.Local().Format("2006-01-02 15:04:05"), f.By), nil
+	return fmt.Sprintf("since %s by %s", f.Since.Local().Format(time.RFC3339), f.By), nil
 }
 
 // resolve completes the task into a job: nothing is left to look up.

@@ -33,12 +33,14 @@ func (e *Engine) Edit(ctx context.Context, path string, o EditOptions) error {
 	_, statErr := os.Lstat(file)
 	kept := statErr == nil
 	switch {
+	case o.Discard && !kept:
+		return task.Errorf(task.ErrNotFound, "%s: there is no edit to discard", file)
 	case o.Discard:
 		return os.Remove(file)
 	case kept && !o.Recover:
-		return fmt.Errorf("%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away: %w", file, path, task.ErrTaken)
+		return task.Errorf(task.ErrTaken, "%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away", file, path)
 	case !kept && o.Recover:
-		return fmt.Errorf("%s: there is no edit to recover: %w", file, task.ErrNotFound)
+		return task.Errorf(task.ErrNotFound, "%s: there is no edit to recover", file)
 	}
 	if !kept {
 		if err := writeNew(file, s.Text); err != nil {
@@ -64,7 +66,7 @@ func (e *Engine) adopt(ctx context.Context, path, file string, base []byte) erro
 	}
 	err = e.Replace(ctx, path, func(old []byte) ([]byte, error) {
 		if base != nil && !bytes.Equal(old, base) {
-			return nil, fmt.Errorf("service %s: its file was changed while you edited the copy: %w", path, task.ErrTaken)
+			return nil, task.Errorf(task.ErrTaken, "service %s: its file was changed while you edited the copy", path)
 		}
 		return text, nil
 	})
@@ -77,7 +79,7 @@ func (e *Engine) adopt(ctx context.Context, path, file string, base []byte) erro
 func writeNew(file string, text []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s: %w", file, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: it may not be written here", file)
 	}
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"om/state"
@@ -64,7 +63,7 @@ func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error)
 	}
 	run, err := db.Run(ctx, id)
 	if err == nil && path != "" && run.Task.Service != path {
-		return run, fmt.Errorf("run %s is one of %s, not of %s: %w", id, run.Task, path, task.ErrNotFound)
+		return run, task.Errorf(task.ErrNotFound, "run %s is one of %s, not of %s", id, run.Task, path)
 	}
 	return run, err
 }
@@ -84,7 +83,7 @@ func (e *Engine) LogRun(ctx context.Context, path string, sel Selection, id stri
 			return run, nil
 		}
 	}
-	return task.Run{}, fmt.Errorf("service %s: no run of %s is on record: %w", path, or2(sel.String(), "its tasks"), task.ErrNotFound)
+	return task.Run{}, task.Errorf(task.ErrNotFound, "service %s: no run of %s is on record", path, or2(sel.String(), "its tasks"))
 }
 
 // Output reads what a run wrote. With follow it goes on until the run has ended.
@@ -115,7 +114,7 @@ func (e *Engine) Sections(path string, sel Selection) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("service %s: no section matches %s: %w", path, sel, task.ErrNotFound)
+		return nil, task.Errorf(task.ErrNotFound, "service %s: no section matches %s", path, sel)
 	}
 	return out, nil
 }

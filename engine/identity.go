@@ -36,8 +36,8 @@ func (e *Engine) allow() func(task.User) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("user %s: [impersonate] allow = %s in node.conf does not have it: %w",
-			u.Name, strings.Join(policy.Allow, " "), task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "user %s: [impersonate] allow = %s in node.conf does not have it",
+			u.Name, strings.Join(policy.Allow, " "))
 	}
 }
 

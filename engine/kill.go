@@ -58,7 +58,7 @@ func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Servic
 			return nil, err
 		}
 		if run.State.Final() || run.Task.Service != s.Path {
-			return nil, fmt.Errorf("run %s of %s is not in progress: %s: %w", run.ID, run.Task, run.State, task.ErrNotFound)
+			return nil, task.Errorf(task.ErrNotFound, "run %s of %s is not in progress: %s", run.ID, run.Task, run.State)
 		}
 		return []task.Run{run}, nil
 	}
@@ -77,7 +77,7 @@ func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Servic
 		}
 	}
 	if len(runs) == 0 {
-		return nil, fmt.Errorf("service %s: no run of %s is in progress: %w", s.Path, or2(sel.String(), "its tasks"), task.ErrNotFound)
+		return nil, task.Errorf(task.ErrNotFound, "service %s: no run of %s is in progress", s.Path, or2(sel.String(), "its tasks"))
 	}
 	return runs, nil
 }

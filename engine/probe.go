@@ -63,7 +63,7 @@ func (e *Engine) holderUp(ctx context.Context, s *service.Service) error {
 	}
 	obs := resource.Prober{Now: e.Now, Exec: e.check(s)}.Probe(ctx, []task.Resource{holder})
 	if st := obs[0].Status; st != task.Up && st != task.StdbyUp {
-		return fmt.Errorf("service %s: state %s is on %s, which is %s here: %w", s.Path, s.StateFile, holder.RID, st, task.ErrTaken)
+		return task.Errorf(task.ErrTaken, "service %s: state %s is on %s, which is %s here", s.Path, s.StateFile, holder.RID, st)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ type Request struct {
 	// Catch returns a context that ends when a signal asks the process to end. It is called once all
 	// questions are answered: until then nothing runs, and a signal may end the process as it likes.
 	Catch func() (context.Context, error)
+	// Done is told of each task when it is dealt with.
+	Done func(Result)
 	// Note tells a person what happens, a line at a time.
 	Note func(rid string, level Level, text string)
 }
@@ -79,6 +81,7 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 	}
 	r := &runner{Engine: e, svc: s, db: db, req: req}
 	if req.DryRun {
+		r.req.Done = nil
 		return r.each(ctx, picked, r.rehearse), nil
 	}
 	if err := r.confirm(ctx, picked); err != nil {
@@ -100,20 +103,26 @@ func (e *Engine) pick(s *service.Service, req Request) ([]Selected, error) {
 		}
 	}
 	if s.Disable {
-		return nil, fmt.Errorf("service %s is disabled: om %s enable: %w", s.Path, s.Path, task.ErrTaken)
-	}
-	picked := req.Select.Pick(s.Tasks)
-	if len(picked) > 0 {
-		return picked, nil
-	}
-	if len(s.Tasks) == 0 {
-		return nil, fmt.Errorf("service %s has no task that can run: %w", s.Path, task.ErrNotFound)
+		return nil, task.Errorf(task.ErrTaken, "service %s is disabled: om %s enable", s.Path, s.Path)
 	}
 	names := make([]string, len(s.Tasks))
 	for i, t := range s.Tasks {
 		names[i] = t.ID.RID
 	}
-	return nil, fmt.Errorf("service %s: no task matches %s; its tasks: %v: %w", s.Path, req.Select, names, task.ErrNotFound)
+	picked := req.Select.Pick(s.Tasks)
+	if word := req.Select.Unknown(append(names, s.Quarantined()...)); word != "" && len(s.Tasks) > 0 {
+		return nil, task.Errorf(task.ErrNotFound, "service %s: no task matches --rid %s; its tasks: %v", s.Path, word, names)
+	}
+	if len(picked) > 0 {
+		return picked, nil
+	}
+	if bad := s.Quarantined(); len(s.Tasks) == 0 && len(bad) > 0 {
+		return nil, &QuarantineError{Service: s, Section: bad[0]}
+	}
+	if len(s.Tasks) == 0 {
+		return nil, task.Errorf(task.ErrNotFound, "service %s has no task", s.Path)
+	}
+	return nil, task.Errorf(task.ErrNotFound, "service %s: no task matches %s; its tasks: %v", s.Path, req.Select, names)
 }
 
 // QuarantineError says that what was asked for is in a section of the file that is wrong.
@@ -155,10 +164,25 @@ func (r *runner) note(rid string, level Level, text string) {
 	r.req.Note(rid, level, text)
 }
 
+func (r *runner) done(res Result) {
+	if r.req.Done == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.req.Done(res)
+}
+
 // each calls do for every task, in order or Parallel at a time, and keeps the order of the results.
 // A context that is done starts nothing more.
 func (r *runner) each(ctx context.Context, picked []Selected, do func(context.Context, Selected) Result) []Result {
 	results := make([]Result, len(picked))
+	first := do
+	do = func(ctx context.Context, p Selected) Result {
+		res := first(ctx, p)
+		r.done(res)
+		return res
+	}
 	if r.req.Parallel < 2 || len(picked) < 2 {
 		for i, p := range picked {
 			results[i] = do(ctx, p)
@@ -234,6 +258,9 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		res.Err = err
 	}
 	outcome.RunID = run.ID
+	for _, n := range outcome.Notes {
+		r.note(run.Task.RID, Warning, n)
+	}
 	if err := r.db.Settle(context.WithoutCancel(ctx), []task.Outcome{outcome}); err != nil {
 		res.Err = errors.Join(res.Err, fmt.Errorf("the run %s ended (%s), and its end could not be recorded: %w", run.ID, outcome.Summary(), err))
 	}

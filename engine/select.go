@@ -47,6 +47,21 @@ func (s Selection) Pick(tasks []task.Task) []Selected {
 	return picked
 }
 
+// Unknown returns the first rid that the selection names and that is neither a section of rids nor a
+// group of one; "" if there is none.
+func (s Selection) Unknown(rids []string) string {
+	if s.RID == "" {
+		return ""
+	}
+	for word := range strings.SplitSeq(s.RID, ",") {
+		word = strings.TrimSpace(word)
+		if !slices.ContainsFunc(rids, func(rid string) bool { return rid == word || strings.HasPrefix(rid, word+"#") }) {
+			return word
+		}
+	}
+	return ""
+}
+
 // Names reports whether the selection picks rid by its own name.
 func (s Selection) Names(rid string) bool {
 	named, _ := s.rid(rid)
@@ -167,5 +182,5 @@ func NoService(name string, all []string) error {
 	if near := task.Nearest(name, all); near != "" {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
-	return fmt.Errorf("service %q: no such service%s: %w", name, hint, task.ErrNotFound)
+	return task.Errorf(task.ErrNotFound, "service %q: no such service%s", name, hint)
 }

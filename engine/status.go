@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"om/resource"
@@ -22,6 +24,7 @@ type Status struct {
 	Frozen    string           `json:"frozen,omitempty"`
 	NodeFroze string           `json:"node_frozen,omitempty"`
 	Disabled  bool             `json:"disabled,omitempty"`
+	Elsewhere string           `json:"elsewhere,omitempty"` // why the service is not for this node
 	Resources []ResourceStatus `json:"resources"`
 	Problems  []string         `json:"problems,omitempty"`
 }
@@ -38,7 +41,7 @@ type ResourceStatus struct {
 type Brief struct {
 	ID       string        `json:"id"`
 	State    task.RunState `json:"state"`
-	ExitCode int           `json:"exit_code"`
+	ExitCode *int          `json:"exit_code"` // null where the command gave none
 	EndedAt  time.Time     `json:"ended_at"`
 	Reason   string        `json:"reason,omitempty"`
 }
@@ -49,7 +52,7 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	st := Status{Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable}
+	st := Status{Elsewhere: s.Elsewhere(), Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable}
 	db, err := e.Record(ctx, s)
 	if err != nil {
 		st.Problems = append(st.Problems, err.Error())
@@ -69,6 +72,12 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	obs := p.Probe(ctx, s.Resources)
 	st.Avail, st.Overall = resource.Aggregate(obs)
 	for _, o := range obs {
+		if t, ok := s.Task(o.RID); ok && db == nil {
+			o.Status, o.Log = task.Undef, append(o.Log[:0:0], "warn: its runs are not known: the record can't be read")
+			o.Label = t.Description
+		} else if ok {
+			o.Label = cmp.Or(t.Description, t.Command)
+		}
 		st.Resources = append(st.Resources, ResourceStatus{Observation: o})
 	}
 	if db != nil {
@@ -82,26 +91,54 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 
 // addRuns tells what each task did last and how many of its runs go on.
 func (st *Status) addRuns(ctx context.Context, db *state.DB) error {
-	last, err := db.LastEnded(ctx, st.Service)
-	if err != nil {
-		return err
-	}
 	running, err := db.Running(ctx, st.Service, "")
 	if err != nil {
 		return err
 	}
 	for i := range st.Resources {
 		r := &st.Resources[i]
-		if run, ok := last[r.RID]; ok {
-			r.LastRun = &Brief{run.ID, run.State, run.ExitCode, run.EndedAt, run.Reason}
-		}
 		for _, run := range running {
-			if run.Task.RID == r.RID {
-				r.Running++
-			}
+			r.addRunning(run)
+		}
+		if !strings.HasPrefix(r.RID, "task#") {
+			continue
+		}
+		if r.LastRun, err = lastRun(ctx, db, task.ID{Service: st.Service, RID: r.RID}); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// addRunning counts a run in progress of this resource, and tells where nobody watches over it.
+func (r *ResourceStatus) addRunning(run task.Run) {
+	if run.Task.RID != r.RID {
+		return
+	}
+	r.Running++
+	if !state.Alive(run) {
+		r.Log = append(r.Log, fmt.Sprintf("warn: the supervisor of run %s is dead, its processes go on: om %s kill --run %s", run.ID, run.Task.Service, run.ID))
+	}
+}
+
+// lastRun is the newest ended run of a task, whatever its end; nil if there is none.
+func lastRun(ctx context.Context, db *state.DB, id task.ID) (*Brief, error) {
+	var ended []task.RunState
+	for _, s := range task.RunStates() {
+		if s.Final() {
+			ended = append(ended, s)
+		}
+	}
+	runs, err := db.Runs(ctx, state.Query{Service: id.Service, RID: []string{id.RID}, State: ended, Limit: 1})
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	run := runs[0]
+	b := &Brief{ID: run.ID, State: run.State, EndedAt: run.EndedAt, Reason: run.Reason}
+	if run.State == task.Complete || run.ExitCode != 0 {
+		b.ExitCode = &run.ExitCode
+	}
+	return b, nil
 }
 
 // addProblems puts what is wrong with the file in the status, under the section it is in.

@@ -133,7 +133,7 @@ func (b *builder) task(sec *section) {
 		b.report(sec, Problem{Line: sec.line, Wanted: "left out: [DEFAULT] has an error, and a task may inherit it"})
 	}
 	model := b.before
-	if model.alike(sec) {
+	if sec.alike(model) {
 		b.Tasks = append(b.Tasks, b.Tasks[len(b.Tasks)-1])
 	} else {
 		model = nil
@@ -153,16 +153,16 @@ func (b *builder) task(sec *section) {
 	b.Resources = append(b.Resources, b.taskResource(sec, t))
 }
 
-// alike reports whether sec has the very keywords of the section before, in the same order and for
-// this node. Then a task can begin as a copy of the one before, and only what differs is read: the
-// tasks of a file mostly are alike.
-func (before *section) alike(sec *section) bool {
-	if before == nil || len(before.entries) != len(sec.entries) {
+// alike reports whether sec has the very keywords of another section, in the same order and for this
+// node. Then a task can begin as a copy of the other, and only what differs is read: the tasks of a
+// file mostly are alike.
+func (sec *section) alike(other *section) bool {
+	if other == nil || len(other.entries) != len(sec.entries) {
 		return false
 	}
 	for i := range sec.entries {
-		e, p := &sec.entries[i], &before.entries[i]
-		if e.row == nil || e.row != p.row || e.rank == rankNone || p.rank == rankNone {
+		e, o := &sec.entries[i], &other.entries[i]
+		if e.row == nil || e.row != o.row || e.rank == rankNone || o.rank == rankNone {
 			return false
 		}
 	}

@@ -46,7 +46,7 @@ func TestNode(t *testing.T) {
 
 func TestNodeRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"[node]\nnmae = x\n", `node.conf:2: [node] nmae: "x": wanted a keyword of [node]; did you mean "name"?`},
+		{"[node]\nnme = x\n", `node.conf:2: [node] nme: "x": wanted a keyword of [node]; did you mean "name"?`},
 		{"[node]\nkeep_runs = 0\n", "wanted a whole number from 1"},
 		{"[node]\ntimezone = Mars\n", "wanted a time zone"},
 		{"[impersonat]\nallow = x\n", `did you mean "impersonate"?`},

@@ -128,3 +128,13 @@ func (n *Node) in(list []string) bool {
 	}
 	return false
 }
+
+// Elsewhere says why the service is not for this node: it lists its nodes, and this is none of them.
+// It is "" where the service is for this node, or lists none.
+func (s *Service) Elsewhere() string {
+	p := s.place
+	if !p.listed || p.nodes || p.drpNodes || p.encapNodes {
+		return ""
+	}
+	return p.node + " is none of its nodes: " + strings.Join(p.known, " ")
+}

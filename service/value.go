@@ -143,6 +143,10 @@ func parseBool(text string) (bool, error) {
 
 // parseDuration reads a number of seconds, or numbers with units, from years to nanoseconds. Nothing,
 // "none" and 0 are 0.
+// ParseDuration reads a duration as the keywords take it: seconds, "1w2d3h4m5s", "90s", Go's "1h30m"; 0,
+// "none" and nothing are none. The error says what was wanted.
+func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
+
 func parseDuration(text string) (time.Duration, error) {
 	if text == "" || text == "0" || strings.EqualFold(text, "none") {
 		return 0, nil

@@ -45,6 +45,7 @@ func BenchmarkOutput(b *testing.B) {
 	script := "yes 'a line of output as programs write them, some eighty bytes long, and then some' | head -c " + strconv.Itoa(size)
 	target := filepath.Join(dir, "copy")
 	run := func(b *testing.B, j Job, live *os.File) {
+		b.Helper()
 		b.SetBytes(size)
 		for b.Loop() {
 			if err := os.Truncate(target, 0); err != nil {

@@ -12,13 +12,15 @@ type Facts struct {
 	Now time.Time
 	// Origin is who asks.
 	Origin Origin
-	// Force is set where a person insists: it overrides requirements, frozen and overlap, never
+	// Force is set where a person insists: it overrides requirements, nodes, frozen and overlap, never
 	// disable, identity or confirmation.
 	Force bool
 	// Running lists the ids of the runs of the task in progress.
 	Running []string
 	// Frozen and NodeFrozen say since when and by whom the service or the node is frozen; "" if not.
 	Frozen, NodeFrozen string
+	// Elsewhere is why the service is not for this node ("nodes = n2 n3"); "" if it is.
+	Elsewhere string
 	// Seen has the state of each subject of the task's requirements, in the same order.
 	Seen []Seen
 }
@@ -101,7 +103,7 @@ func (c Check) mark() string {
 // semantics of OpenSVC's requirements first fail in their written order.
 func Decide(t Task, f Facts) Decision {
 	d := Decision{Task: t.ID, At: f.Now}
-	d.Checks = append(d.Checks, enabled(t), thawed(f), attended(t, f))
+	d.Checks = append(d.Checks, enabled(t), here(f), thawed(t, f), attended(t, f))
 	for i, r := range t.Requires {
 		d.Checks = append(d.Checks, required(r, f.seen(i)))
 	}
@@ -124,7 +126,7 @@ func (d *Decision) force() {
 	for i := range d.Checks {
 		c := &d.Checks[i]
 		switch c.Name {
-		case "requirement", "thawed", "free":
+		case "requirement", "thawed", "free", "here":
 			c.Forced = !c.Pass
 		}
 	}
@@ -137,12 +139,20 @@ func enabled(t Task) Check {
 	return Check{"enabled", true, false, "the task is enabled"}
 }
 
-func thawed(f Facts) Check {
+// here keeps a service on its nodes.
+func here(f Facts) Check {
+	if f.Elsewhere != "" {
+		return Check{"here", false, false, "the service is not for this node: " + f.Elsewhere}
+	}
+	return Check{"here", true, false, "the service is for this node"}
+}
+
+func thawed(t Task, f Facts) Check {
 	switch {
 	case f.NodeFrozen != "":
 		return Check{"thawed", false, false, "the node is frozen " + f.NodeFrozen + ": om thaw"}
 	case f.Frozen != "":
-		return Check{"thawed", false, false, "the service is frozen " + f.Frozen + ": om SERVICE thaw"}
+		return Check{"thawed", false, false, "the service is frozen " + f.Frozen + ": om " + t.ID.Service + " thaw"}
 	}
 	return Check{"thawed", true, false, "neither the service nor the node is frozen"}
 }

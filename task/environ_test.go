@@ -12,14 +12,14 @@ import (
 )
 
 // write makes a file in dir and returns its path.
-func write(t testing.TB, dir, name, text string, mode os.FileMode) string {
-	t.Helper()
+func write(tb testing.TB, dir, name, text string, mode os.FileMode) string {
+	tb.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }

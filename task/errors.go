@@ -30,3 +30,17 @@ func (e *DeclinedError) Error() string {
 	}
 	return fmt.Sprintf("%s: %s", e.Decision.Task.RID, b[0].Detail)
 }
+
+// Errorf is fmt.Errorf for an error of a kind whose text says all that a person needs: errors.Is finds
+// the kind, and nothing is added to the text.
+func Errorf(kind error, format string, args ...any) error {
+	return saidError{fmt.Sprintf(format, args...), kind}
+}
+
+type saidError struct {
+	text string
+	kind error
+}
+
+func (e saidError) Error() string { return e.text }
+func (e saidError) Unwrap() error { return e.kind }

@@ -11,8 +11,10 @@ import (
 // LimitNames lists the limits that a task may have, in the order of the manual. vmem is another
 // name of as.
 func LimitNames() []string {
-	return []string{"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
-		"nproc", "rss", "rtprio", "sigpending", "stack", "vmem"}
+	return []string{
+		"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
+		"nproc", "rss", "rtprio", "sigpending", "stack", "vmem",
+	}
 }
 
 // limitResource returns the number that setrlimit(2) has for the limit name, or -1.

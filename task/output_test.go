@@ -100,12 +100,12 @@ func TestHeadAndTail(t *testing.T) {
 }
 
 // readBack reads both streams merged in order, with a mark where bytes are lost.
-func readBack(t testing.TB, path string) (pieces [][]byte, lost []int64) {
-	t.Helper()
+func readBack(tb testing.TB, path string) (pieces [][]byte, lost []int64) {
+	tb.Helper()
 	pieces = [][]byte{nil}
 	for r, err := range ReadOutput(path) {
 		if err != nil {
-			t.Fatalf("read: %v", err)
+			tb.Fatalf("read: %v", err)
 		}
 		if r.Lost > 0 {
 			lost, pieces = append(lost, r.Lost), append(pieces, nil)

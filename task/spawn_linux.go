@@ -39,7 +39,7 @@ func (c *Command) spawn(d descriptors) (int, error) {
 	raw.tty = flag(d.tty)
 	groups, limits := c.Groups, c.limits()
 	pid := C.om_spawn(&raw, (*C.char)(unsafe.Pointer(unsafe.SliceData(text))),
-		(*C.uint32_t)(unsafe.SliceData(groups)), (*C.struct_om_limit)(unsafe.SliceData(limits)))
+		(*C.uint32_t)(unsafe.SliceData(groups)), unsafe.SliceData(limits))
 	if pid < 0 {
 		return -1, &startError{step: int(raw.failed), err: unix.Errno(raw.error), which: int(raw.which), command: c}
 	}

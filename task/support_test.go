@@ -53,11 +53,11 @@ var runs atomic.Int64 // makes run ids unique
 func newRunID() string { return fmt.Sprintf("test-%d-%d", os.Getpid(), runs.Add(1)) }
 
 // shell is a job that runs a script as who runs the test.
-func shell(t testing.TB, script string) Job {
-	t.Helper()
+func shell(tb testing.TB, script string) Job {
+	tb.Helper()
 	j := Job{
 		ID: ID{"testmd", "task#0"}, RunID: newRunID(), Now: time.Now, Log: LogFile, Head: 1 << 20, Tail: 1 << 20,
-		Output: filepath.Join(t.TempDir(), "output"), StopSignal: int(unix.SIGTERM), StopTimeout: 300 * time.Millisecond,
+		Output: filepath.Join(tb.TempDir(), "output"), StopSignal: int(unix.SIGTERM), StopTimeout: 300 * time.Millisecond,
 		Leftover: LeftoverKeep,
 	}
 	j.addStep(stepCommand, script)
@@ -72,23 +72,23 @@ func (j *Job) addStep(name, script string) {
 }
 
 // supervised runs j and returns the outcome and what it wrote to each stream.
-func supervised(t testing.TB, j Job) (Outcome, string, string) {
-	t.Helper()
+func supervised(tb testing.TB, j Job) (Outcome, string, string) {
+	tb.Helper()
 	o, err := Supervise(context.Background(), j, Live{})
 	if err != nil {
-		t.Fatalf("supervise: %v", err)
+		tb.Fatalf("supervise: %v", err)
 	}
-	out, errs, _ := outputOf(t, j.Output)
+	out, errs, _ := outputOf(tb, j.Output)
 	return o, out, errs
 }
 
 // outputOf reads an output file: the bytes of each stream, and how many are said to be lost.
-func outputOf(t testing.TB, path string) (out, errs string, lost int64) {
-	t.Helper()
+func outputOf(tb testing.TB, path string) (out, errs string, lost int64) {
+	tb.Helper()
 	var text [2]bytes.Buffer
 	for r, err := range ReadOutput(path) {
 		if err != nil {
-			t.Fatalf("read output: %v", err)
+			tb.Fatalf("read output: %v", err)
 		}
 		lost += r.Lost
 		b := &text[0]
@@ -103,19 +103,19 @@ func outputOf(t testing.TB, path string) (out, errs string, lost int64) {
 	return text[0].String(), text[1].String(), lost
 }
 
-func needRoot(t testing.TB) {
-	t.Helper()
+func needRoot(tb testing.TB) {
+	tb.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can take on another identity")
+		tb.Skip("only root can take on another identity")
 	}
 	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && len(strings.Fields(string(ids))) == 3 && strings.Fields(string(ids))[2] == "1" {
-		t.Skip("the root of this user namespace has no other users")
+		tb.Skip("the root of this user namespace has no other users")
 	}
 }
 
 // eventually waits until ok, at most for ten seconds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	poll := time.NewTicker(5 * time.Millisecond)
@@ -123,7 +123,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("still not: %s", what)
+			tb.Fatalf("still not: %s", what)
 		case <-poll.C:
 		}
 	}

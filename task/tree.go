@@ -58,7 +58,7 @@ func (t *tree) mark(table []process, in map[int]bool) {
 	var orphans []int
 	alone := t.mains != nil
 	for _, p := range table {
-		if start, ok := t.known[p.pid]; ok && start == p.start || slices.Contains(t.mains, p.pid) && p.ppid == self {
+		if t.knows(p, self) {
 			in[p.pid] = true
 			continue
 		}
@@ -69,16 +69,21 @@ func (t *tree) mark(table []process, in map[int]bool) {
 			in[p.pid] = true
 		case child && id != "":
 			alone = false
-		case child && slices.Contains(t.mains, p.session):
-			in[p.pid] = true
 		case child:
 			orphans = append(orphans, p.pid)
+			in[p.pid] = slices.Contains(t.mains, p.session)
 		}
 	}
 	// An orphan that has no run in its environment can be anybody's, unless nobody else runs here.
 	for _, pid := range orphans {
 		in[pid] = in[pid] || alone
 	}
+}
+
+// knows reports whether p is one of the run's commands, or was found before.
+func (t *tree) knows(p process, self int) bool {
+	start, found := t.known[p.pid]
+	return found && start == p.start || p.ppid == self && slices.Contains(t.mains, p.pid)
 }
 
 func (t *tree) remember(members []process) {

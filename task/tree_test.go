@@ -240,6 +240,8 @@ func TestCancel(t *testing.T) {
 		t.Run(where, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			j := shell(t, "trap '' TERM; echo on; while :; do sleep 0.05; done")
+			j.addStep("post_run", "echo post")
+			j.addStep(stepOnError, "echo told")
 			j.Started = func(int) {
 				go func() {
 					for range FollowOutput(ctx, j.Output, func() bool { return false }) {
@@ -251,6 +253,9 @@ func TestCancel(t *testing.T) {
 			o := superviseBelow(t, base, ctx, j)
 			if o.State != Cancelled || o.Reason != "by alice" || o.Signal != "SIGKILL" {
 				t.Errorf("got %+v, want cancelled by alice", o)
+			}
+			if out, _, _ := outputOf(t, j.Output); out != "on\ntold\n" {
+				t.Errorf("output %q, want that on_error ran and nothing else", out)
 			}
 			nothingLeft(t, j, base)
 		})
