@@ -32,29 +32,35 @@ func (e *Engine) Edit(ctx context.Context, path string, o EditOptions) error {
 	file := filepath.Join(filepath.Dir(s.File), "."+filepath.Base(s.File)+".edit")
 	_, statErr := os.Lstat(file)
 	kept := statErr == nil
-	switch {
-	case o.Discard && !kept:
-		return task.Errorf(task.ErrNotFound, "%s: there is no edit to discard", file)
-	case o.Discard:
+	if err := o.fits(path, file, kept); err != nil {
+		return err
+	}
+	if o.Discard {
 		return os.Remove(file)
-	case kept && !o.Recover:
-		return task.Errorf(task.ErrTaken, "%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away", file, path)
-	case !kept && o.Recover:
-		return task.Errorf(task.ErrNotFound, "%s: there is no edit to recover", file)
-	}
-	if !kept {
-		if err := writeNew(file, s.Text); err != nil {
-			return err
-		}
-	}
-	if err := runEditor(o, file); err != nil {
-		return errors.Join(err, os.Remove(file))
 	}
 	base := s.Text
 	if kept {
 		base = nil
+	} else if err := writeNew(file, s.Text); err != nil {
+		return err
+	}
+	if err := runEditor(o, file); err != nil {
+		return errors.Join(err, os.Remove(file))
 	}
 	return e.adopt(ctx, path, file, base)
+}
+
+// fits refuses what can't be done with the copy that was kept, or with none.
+func (o EditOptions) fits(path, file string, kept bool) error {
+	switch {
+	case o.Discard && !kept:
+		return task.Errorf(task.ErrNotFound, "%s: there is no edit to discard", file)
+	case o.Recover && !kept:
+		return task.Errorf(task.ErrNotFound, "%s: there is no edit to recover", file)
+	case kept && !o.Recover && !o.Discard:
+		return task.Errorf(task.ErrTaken, "%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away", file, path)
+	}
+	return nil
 }
 
 // adopt puts the edited copy in the place of the service's file, or keeps it and says why not: the copy

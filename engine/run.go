@@ -84,7 +84,7 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 		r.req.Done = nil
 		return r.each(ctx, picked, r.rehearse), nil
 	}
-	if err := r.confirm(ctx, picked); err != nil {
+	if err = r.confirm(ctx, picked); err != nil {
 		return nil, err
 	}
 	if ctx, err = req.Catch(); err != nil {

@@ -46,40 +46,27 @@ type Brief struct {
 	Reason   string        `json:"reason,omitempty"`
 }
 
-// Status probes every resource of the service and gathers what its tasks did last.
+// Status probes every resource of the service and gathers what its tasks did last. A record that can't
+// be read is a problem of the status, and the rest is told.
 func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	s, err := e.Load(path)
 	if err != nil {
 		return Status{}, err
 	}
-	st := Status{Elsewhere: s.Elsewhere(), Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable}
+	st := Status{Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable, Elsewhere: s.Elsewhere()}
 	db, err := e.Record(ctx, s)
 	if err != nil {
 		st.Problems = append(st.Problems, err.Error())
+		db = nil
 	}
-	if db != nil {
-		if st.Frozen, st.NodeFroze, err = e.frozen(ctx, s.Path); err != nil {
-			return st, err
-		}
-		if _, err = db.Recover(ctx, alive); err != nil {
-			st.Problems = append(st.Problems, err.Error())
-		}
+	if err := e.addFrozen(ctx, &st, db); err != nil {
+		return st, err
 	}
 	p, err := e.prober(ctx, s, db)
 	if err != nil {
 		return st, err
 	}
-	obs := p.Probe(ctx, s.Resources)
-	st.Avail, st.Overall = resource.Aggregate(obs)
-	for _, o := range obs {
-		if t, ok := s.Task(o.RID); ok && db == nil {
-			o.Status, o.Log = task.Undef, append(o.Log[:0:0], "warn: its runs are not known: the record can't be read")
-			o.Label = t.Description
-		} else if ok {
-			o.Label = cmp.Or(t.Description, t.Command)
-		}
-		st.Resources = append(st.Resources, ResourceStatus{Observation: o})
-	}
+	st.addResources(s, p.Probe(ctx, s.Resources), db != nil)
 	if db != nil {
 		if err := st.addRuns(ctx, db); err != nil {
 			return st, err
@@ -87,6 +74,33 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	}
 	st.addProblems(s)
 	return st, nil
+}
+
+// addFrozen tells what is frozen, and marks the runs that nobody will end as lost.
+func (e *Engine) addFrozen(ctx context.Context, st *Status, db *state.DB) (err error) {
+	if db == nil {
+		return nil
+	}
+	if _, err = db.Recover(ctx, alive); err != nil {
+		st.Problems = append(st.Problems, err.Error())
+	}
+	st.Frozen, st.NodeFroze, err = e.frozen(ctx, st.Service)
+	return err
+}
+
+// addResources takes what was seen. A task is called by what it says of itself; without a record its
+// state is not known.
+func (st *Status) addResources(s *service.Service, obs []task.Observation, record bool) {
+	st.Avail, st.Overall = resource.Aggregate(obs)
+	for _, o := range obs {
+		if t, ok := s.Task(o.RID); ok {
+			o.Label = cmp.Or(t.Description, t.Command)
+			if !record {
+				o.Status, o.Log = task.Undef, []string{"warn: its runs are not known: the record can't be read"}
+			}
+		}
+		st.Resources = append(st.Resources, ResourceStatus{Observation: o})
+	}
 }
 
 // addRuns tells what each task did last and how many of its runs go on.

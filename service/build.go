@@ -218,7 +218,9 @@ func flags(sec *section, t *task.Task) task.Resource {
 
 // resource builds a resource that is no task.
 func (b *builder) resource(sec *section) {
-	t := &task.Task{}
+	b.Tasks = append(b.Tasks, task.Task{}) // for a moment, to hold the flags
+	t := &b.Tasks[len(b.Tasks)-1]
+	defer func() { b.Tasks = b.Tasks[:len(b.Tasks)-1] }()
 	chosen := b.inheritFlags(sec, t)
 	keywords := make(map[string]string, len(sec.entries))
 	for i := range sec.entries {
@@ -272,7 +274,7 @@ func (b *builder) inheritFlags(sec *section, t *task.Task) (optional bool) {
 func probeTimes(keywords map[string]string) {
 	for _, name := range [...]string{"check_timeout", "status_timeout", "timeout"} {
 		text, ok := keywords[name]
-		if d, err := parseDuration(text); ok && err == nil {
+		if d, err := ParseDuration(text); ok && err == nil {
 			keywords[name] = d.String()
 		}
 	}

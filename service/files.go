@@ -7,11 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"om/task"
@@ -122,7 +119,7 @@ func Read(dir, path string, n Node) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := readText(file)
+	o, err := open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		all, _ := List(dir)
 		return nil, notFound("service", path, path, all)
@@ -130,52 +127,55 @@ func Read(dir, path string, n Node) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckOwnership(dir, file, os.Geteuid()); err != nil {
+	if err := o.check(dir, file, os.Geteuid()); err != nil {
 		return nil, err
 	}
-	return Parse(file, path, text, n), nil
+	return Parse(file, path, o.text, n), nil
 }
 
-// ReadAll reads many services at once, on all processors. For each path there is a service or, in its
-// place, an error as Read has it.
-func ReadAll(dir string, paths []string, n Node) ([]*Service, []error) {
-	services, errs := make([]*Service, len(paths)), make([]error, len(paths))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(paths); i = int(next.Add(1)) - 1 {
-				services[i], errs[i] = Read(dir, paths[i], n)
-			}
-		})
+// opened is a file that was read, and who could have written it.
+type opened struct {
+	text []byte
+	info fs.FileInfo // of the file itself, where it was reached by a link
+	link bool
+}
+
+// check is CheckOwnership for the very file that was read.
+func (o *opened) check(dir, file string, euid int) error {
+	if o.link {
+		return checkLink(dir, file, euid)
 	}
-	wg.Wait()
-	return services, errs
+	return errors.Join(checkOwner(file, o.info, euid), checkFolders(dir, file, euid))
 }
 
-// readText reads a file that must be a regular one, of sensible size.
-func readText(file string) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// open reads a file that must be a regular one, of sensible size.
+func open(file string) (opened, error) {
+	const flags = os.O_RDONLY | syscall.O_NONBLOCK // a pipe is not waited for
+	f, err := os.OpenFile(file, flags|syscall.O_NOFOLLOW, 0)
+	link := errors.Is(err, syscall.ELOOP)
+	if link {
+		f, err = os.OpenFile(file, flags, 0)
+	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w: %w", err, task.ErrPermission)
+		return opened{}, fmt.Errorf("%w: %w", err, task.ErrPermission)
 	}
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: wanted a regular file of at most %d MiB: %w", file, maxFile>>20, task.ErrInvalid)
+		return opened{}, fmt.Errorf("%s: wanted a regular file of at most %d MiB: %w", file, maxFile>>20, task.ErrInvalid)
 	}
 	text := make([]byte, info.Size())
 	n, err := io.ReadFull(f, text)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return opened{}, fmt.Errorf("%s: %w", file, err)
 	}
-	return text[:n], nil
+	return opened{text[:n], info, link}, nil
 }
 
 // notFound says that there is no such thing, shown in full, and which of list was probably meant by

@@ -92,26 +92,6 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadAll(t *testing.T) {
-	dir := folder(t, map[string]string{"a.conf": good, "b.conf": good, "c.conf": good})
-	paths := []string{"c", "nosuch", "a", "b"}
-	services, errs := service.ReadAll(dir, paths, service.Node{Name: "n1"})
-	for i, path := range paths {
-		if path == "nosuch" {
-			if services[i] != nil || !errors.Is(errs[i], task.ErrNotFound) {
-				t.Errorf("%s: %v, %v", path, services[i], errs[i])
-			}
-			continue
-		}
-		if errs[i] != nil || services[i].Path != path {
-			t.Errorf("%s: %v, %v", path, services[i], errs[i])
-		}
-	}
-	if s, e := service.ReadAll(dir, nil, service.Node{}); len(s)+len(e) > 0 {
-		t.Errorf("nothing asked: %v, %v", s, e)
-	}
-}
-
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -35,17 +35,17 @@ type Impersonation struct {
 // that others could have written (task.ErrPermission).
 func LoadNode(dir, name string) (Node, error) {
 	file := filepath.Join(dir, "node.conf")
-	text, err := readText(file)
+	o, err := open(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return ParseNode(file, nil, name)
 	}
 	if err == nil {
-		err = CheckOwnership(dir, file, os.Geteuid())
+		err = o.check(dir, file, os.Geteuid())
 	}
 	if err != nil {
 		return Node{Name: name}, err
 	}
-	return ParseNode(file, text, name)
+	return ParseNode(file, o.text, name)
 }
 
 // ParseNode is LoadNode for the text of a node.conf; file is its name in messages.

@@ -22,10 +22,8 @@ func CheckOwnership(dir, file string, euid int) error {
 	if err != nil {
 		return err
 	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		return checkLink(dir, file, euid)
-	}
-	return errors.Join(checkOwner(file, info, euid), checkFolders(dir, file, euid))
+	o := opened{info: info, link: info.Mode()&fs.ModeSymlink != 0}
+	return o.check(dir, file, euid)
 }
 
 // checkLink checks a file that a symbolic link stands for: the folders of both matter.

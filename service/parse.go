@@ -51,7 +51,7 @@ func (b *builder) build() {
 	for _, sec := range b.file.sections {
 		b.bind(sec)
 	}
-	b.Tasks = make([]task.Task, 1, tasks+1) // the first is what the others begin with
+	b.Tasks = make([]task.Task, 1, tasks+2) // the first is what the others begin with; see resource for the last
 	b.Resources = make([]task.Resource, 0, len(b.file.sections))
 	b.service()
 	for _, sec := range b.file.sections {

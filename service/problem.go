@@ -101,6 +101,9 @@ type fault struct{ text, wanted, hint string }
 // Error returns the fault in one line.
 func (f fault) Error() string { return fmt.Sprintf("%q: %s", brief(f.text), f.wanted) }
 
+// Unwrap makes a fault one of task.ErrInvalid.
+func (f fault) Unwrap() error { return task.ErrInvalid }
+
 // wanted returns the fault of text where it should have been what.
 func wanted(text, what string) error { return fault{text: text, wanted: "wanted " + what} }
 

@@ -21,7 +21,7 @@ func (b *builder) store(r *row, text string, at any) error {
 	case kindBool:
 		return assign(at, text, parseBool)
 	case kindDuration:
-		return assign(at, text, parseDuration)
+		return assign(at, text, ParseDuration)
 	case kindInt:
 		return assign(at, text, r.parseInt)
 	case kindWords:
@@ -141,13 +141,10 @@ func parseBool(text string) (bool, error) {
 	return false, fault{text, "wanted true or false", didYouMean(strings.ToLower(text), []string{"true", "false", "yes", "no"})}
 }
 
-// parseDuration reads a number of seconds, or numbers with units, from years to nanoseconds. Nothing,
-// "none" and 0 are 0.
-// ParseDuration reads a duration as the keywords take it: seconds, "1w2d3h4m5s", "90s", Go's "1h30m"; 0,
-// "none" and nothing are none. The error says what was wanted.
-func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
-
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration reads a duration as keywords have it: a number of seconds, or numbers with units, from
+// years to nanoseconds, as in "1w2d3h4m5s", "90s" or "1.5h". Nothing, "none" and 0 are 0. The error quotes
+// the text, says what was wanted, and wraps task.ErrInvalid.
+func ParseDuration(text string) (time.Duration, error) {
 	if text == "" || text == "0" || strings.EqualFold(text, "none") {
 		return 0, nil
 	}
@@ -314,7 +311,7 @@ func parseLimitTime(text string) (uint64, error) {
 	if unlimited(text) {
 		return task.Unlimited, nil
 	}
-	d, err := parseDuration(text)
+	d, err := ParseDuration(text)
 	if err != nil || d%time.Second != 0 || d == 0 {
 		return 0, wanted(text, "a duration in full seconds as in 90s or 1h, or unlimited")
 	}

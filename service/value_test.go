@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -146,6 +147,16 @@ func TestValues(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	if got, err := service.ParseDuration("1d2h"); got != 26*time.Hour || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	_, err := service.ParseDuration("soon")
+	if want := `"soon": wanted a duration`; !errors.Is(err, task.ErrInvalid) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

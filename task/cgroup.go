@@ -17,8 +17,9 @@ const leafPrefix = "om-"
 // leaf is the cgroup (v2) of one run: it knows every process of the run and ends them at once. The
 // zero value is none.
 type leaf struct {
-	dir string
-	fd  int // of dir, to start processes in it
+	dir    string
+	fd     int // of dir, to start processes in it
+	killed bool
 }
 
 // cgroupBase finds the cgroup of this process, below which leaves may be made, "" for none. Where
@@ -85,23 +86,31 @@ func newLeaf(base, runID string) leaf {
 		_ = unix.Rmdir(dir)
 		return leaf{}
 	}
-	return leaf{dir, fd}
+	return leaf{dir: dir, fd: fd}
 }
 
 func validLeaf(runID string) bool { return runID != "" && !strings.Contains(runID, "/") }
 
 // descriptor is what spawn takes.
 func (l leaf) descriptor() int {
-	if l.dir == "" {
+	if l.dir == "" || l.killed {
 		return -1
 	}
 	return l.fd
 }
 
-// kill ends every process in the leaf at once (Linux 5.14).
-func (l leaf) kill() {
+// kill ends every process in the leaf at once (Linux 5.14). What is started in it afterwards the kernel
+// may end too (seen with 6.18).
+func (l *leaf) kill() {
 	if l.dir != "" {
-		_ = os.WriteFile(l.dir+"/cgroup.kill", []byte("1"), 0)
+		l.killed = os.WriteFile(l.dir+"/cgroup.kill", []byte("1"), 0) == nil
+	}
+}
+
+// renew replaces a leaf that was killed and is empty, so that the run can go on in one.
+func (l *leaf) renew(base, runID string) {
+	if l.killed && l.remove() {
+		*l = newLeaf(base, runID)
 	}
 }
 

@@ -69,17 +69,19 @@ func ValidPath(path string) bool {
 // ValidName reports whether name can name a service or a namespace: 1 to 63 letters, digits, '-',
 // '_' and '.', the first a letter or a digit, and no two dots in a row (OpenSVC's rule, and '_').
 func ValidName(name string) bool {
-	if name == "" || len(name) > 63 || strings.Contains(name, "..") {
+	if name == "" || len(name) > 63 || strings.Contains(name, "..") || !alphanumeric(name[0]) {
 		return false
 	}
 	for i := range len(name) {
-		c := name[i]
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && (i == 0 || c != '-' && c != '_' && c != '.') {
+		if !alphanumeric(name[i]) && strings.IndexByte("-_.", name[i]) < 0 {
 			return false
 		}
 	}
 	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // CompareRID orders resource ids as a person does: by group, then by index, numbers by value

@@ -100,6 +100,7 @@ func (r *run) release() {
 func (r *run) begin(i int) {
 	r.step, r.phase, r.dead, r.halt, r.because, r.deadline = i, running, false, "", "", 0
 	step := &r.job.Steps[i]
+	r.tree.leaf.renew(r.s.base, r.job.RunID)
 	pid, err := r.spawn(&step.Command)
 	if err != nil {
 		r.unstarted(step, err)

@@ -125,11 +125,22 @@ func (s *resolution) steps() error {
 		{"blocking_post_run", s.BlockingPostRun, trigger},
 		{stepOnError, s.OnError, trigger},
 	} {
-		if err := s.step(step.name, step.text, step.who); err != nil {
+		err := s.step(step.name, step.text, step.who)
+		if err != nil && optionalStep(step.name) {
+			s.job.Notes = append(s.job.Notes, fmt.Sprintf("left out: %v", asResolveError(err)))
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// optionalStep reports whether the run goes on without a step: a trigger whose failure changes nothing
+// must not keep the command from running because its program is gone.
+func optionalStep(name string) bool {
+	return name == "pre_run" || name == "post_run" || name == stepOnError
 }
 
 func (s *resolution) step(name, text string, who identity) error {

@@ -59,7 +59,7 @@ func TestResolveRefuses(t *testing.T) {
 		"a command without x":       {0, func(t *Task, _ *Resolver) { t.Command = "/etc/passwd" }, 126, `"/etc/passwd": user root may not execute it (mode -rw-r--r--)`},
 		"an empty command":          {0, func(t *Task, _ *Resolver) { t.Command = " " }, 78, `command " ": there is no word in it`},
 		"an unclosed quote":         {0, func(t *Task, _ *Resolver) { t.Command = "echo 'a" }, 78, `command: offset 5: "'a": wanted a closing single quote: invalid`},
-		"a missing trigger":         {0, func(t *Task, _ *Resolver) { t.PreRun = "nosuch" }, 127, `pre_run: "nosuch": command not found in PATH ` + DefaultPath},
+		"a missing trigger":         {0, func(t *Task, _ *Resolver) { t.BlockingPreRun = "nosuch" }, 127, `blocking_pre_run: "nosuch": command not found in PATH ` + DefaultPath},
 		"an unknown trigger user":   {0, func(t *Task, _ *Resolver) { t.TriggerUser = "nosuch" }, 78, `trigger_user: user "nosuch": not found`},
 		"PAM":                       {0, func(t *Task, _ *Resolver) { t.PAM = "cron" }, 78, "pam = cron: this om is built without PAM"},
 		"an unknown limit":          {0, func(t *Task, _ *Resolver) { t.Limits = []Limit{{"files", 1}} }, 78, "limit_files: wanted one of as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, sigpending, stack, vmem: invalid"},
@@ -89,6 +89,23 @@ func TestResolveRefuses(t *testing.T) {
 				t.Errorf("got %d: %s\nwant %d: %s", got.Code, got.Reason, c.code, reason)
 			}
 		})
+	}
+}
+
+// A trigger whose failure would change nothing does not keep the command from running.
+func TestMissingTriggerIsLeftOut(t *testing.T) {
+	task := plainTask("/bin/true")
+	task.Cwd, task.PreRun, task.OnError = "/", "nosuch", "/bin/echo 'unclosed"
+	j, err := task.Resolve(context.Background(), resolver(&Users{}))
+	if err != nil || len(j.Steps) != 1 || j.Steps[0].Name != stepCommand {
+		t.Errorf("got %+v, %v; want the command alone", j.Steps, err)
+	}
+	want := []string{
+		`left out: pre_run: "nosuch": command not found in PATH ` + DefaultPath,
+		`left out: on_error: command: offset 10: "'unclosed": wanted a closing single quote: invalid`,
+	}
+	if diff := cmp.Diff(want, j.Notes); diff != "" {
+		t.Errorf("notes (-want +got)\n%s", diff)
 	}
 }
 

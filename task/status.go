@@ -19,28 +19,33 @@ const (
 	stdbyUpWithDown
 )
 
-var statusText = [...]string{"undef", "n/a", "up", "down", "warn", "stdby up", "stdby down", "up", "stdby up"}
-
 // String returns the state as users write it: "stdby up", "n/a".
 func (s Status) String() string {
-	if int(s) < len(statusText) {
-		return statusText[s]
+	texts := [...]string{"undef", "n/a", "up", "down", "warn", "stdby up", "stdby down", "up", "stdby up"}
+	if int(s) < len(texts) {
+		return texts[s]
 	}
 	return "undef"
 }
 
 // ParseStatus reads a state exactly as users write it; "UP" and "stdbyup" are not states.
 func ParseStatus(text string) (Status, bool) {
-	for s, t := range statusText[:stdbyUpWithUp] {
-		if t == text {
-			return Status(s), true
+	for s := range stdbyUpWithUp {
+		if s.String() == text {
+			return s, true
 		}
 	}
 	return Undef, false
 }
 
 // Statuses lists the states that ParseStatus knows, for messages and completion.
-func Statuses() []string { return statusText[:stdbyUpWithUp] }
+func Statuses() []string {
+	var all []string
+	for s := range stdbyUpWithUp {
+		all = append(all, s.String())
+	}
+	return all
+}
 
 // MarshalText gives a state its text in JSON and YAML.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -88,12 +93,18 @@ func (s Status) Merge(t Status) Status {
 	switch {
 	case s == t, s <= NA:
 		return t
-	case s == Up && (t == StdbyUp || t == stdbyUpWithUp), s == StdbyUp && t == stdbyUpWithUp:
-		return stdbyUpWithUp
-	case s == Down && (t == StdbyUp || t == stdbyUpWithDown), s == StdbyUp && t == stdbyUpWithDown:
-		return stdbyUpWithDown
 	case s == Down && t == StdbyDown:
 		return StdbyDown
+	case goes(s, t, Up, stdbyUpWithUp):
+		return stdbyUpWithUp
+	case goes(s, t, Down, stdbyUpWithDown):
+		return stdbyUpWithDown
 	}
 	return Warn
+}
+
+// goes reports whether the lower of two states and the higher one are two of: one, a standby that is up,
+// and what these make together.
+func goes(low, high, one, both Status) bool {
+	return low == one && (high == StdbyUp || high == both) || low == StdbyUp && high == both
 }

@@ -1,11 +1,11 @@
-// Command om runs the tasks of services. See man/om.1.
-package main
-
 // om lives for milliseconds: it does not read the limits of its cgroup at each start, to know how many
 // processors it may use, nor look for changes of them.
 //
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+
+// Command om runs the tasks of services. See man/om.1.
+package main
 
 import (
 	"os"
