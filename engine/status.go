@@ -59,7 +59,7 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 		st.Problems = append(st.Problems, err.Error())
 		db = nil
 	}
-	if err := e.addFrozen(ctx, &st, db); err != nil {
+	if err = e.addFrozen(ctx, &st, db); err != nil {
 		return st, err
 	}
 	p, err := e.prober(ctx, s, db)

@@ -21,17 +21,22 @@ func (f *file) values(text []byte) error {
 		return err
 	}
 	parsed.BlockMode = false // nobody else holds it
-	for _, sec := range f.sections {
+	for k, sec := range f.sections {
 		read, err := parsed.GetSection(sec.ini)
 		if err != nil {
 			return err
 		}
 		for i := range sec.entries {
-			key, err := read.GetKey(sec.entries[i].key)
+			e := &sec.entries[i]
+			if e.again {
+				e.value = f.sections[k-1].entries[i].value
+				continue
+			}
+			key, err := read.GetKey(e.key)
 			if err != nil {
 				return err
 			}
-			sec.entries[i].value = unguard(key.Value())
+			e.value = unguard(key.Value())
 		}
 	}
 	return nil

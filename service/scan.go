@@ -30,6 +30,7 @@ type entry struct {
 	line  int32
 	at    int32 // length of key without its scope
 	rank  int8  // how well the scope fits this node; 0 if it does not, or another one fits better
+	again bool  // the section before has the same line in the same place, and so the value
 }
 
 // name is the keyword without its scope: "command".
@@ -261,7 +262,7 @@ func (s *scanner) keyword(n *line) {
 	if at < 0 {
 		at = len(n.name)
 	}
-	s.all = append(s.all, entry{key: n.name, line: int32(n.num), at: int32(at), home: sec})
+	s.all = append(s.all, entry{key: n.name, value: n.value, line: int32(n.num), at: int32(at), home: sec})
 	k := len(sec.entries) + 1
 	sec.entries = s.all[len(s.all)-k : len(s.all) : len(s.all)]
 	s.held, s.name, s.start, s.end = true, n.name, n.start, n.end
@@ -287,24 +288,42 @@ func (s *scanner) more(n *line) {
 	}
 }
 
-// release hands the held keyword to the INI parser.
+// release hands the held keyword to the INI parser, unless it has read the very line before: the tasks
+// of a file are mostly alike.
 func (s *scanner) release() {
 	if !s.held {
 		return
 	}
 	s.held = false
-	if len(s.block.more) > 0 || s.force || trap(s.block.first) {
+	e := &s.all[len(s.all)-1]
+	alone := len(s.block.more) == 0 && !s.force
+	switch {
+	case alone && s.repeats(e):
+		e.again = true
+		s.differ(s.start)
+	case alone && !trap(s.block.first):
+		if s.dirty {
+			s.clean = append(append(s.clean, s.text[s.start:s.end]...), '\n')
+		}
+	default:
 		s.differ(s.start)
 		value := strings.ReplaceAll(s.block.text(s.text), "\n", guardNewline)
 		for _, part := range [...]string{s.name, "=", guard, value, guard, "\n"} {
 			s.clean = append(s.clean, part...)
 		}
-		s.force = false
-		return
+		e.value, s.force = guard, false // no line repeats it
 	}
-	if s.dirty {
-		s.clean = append(append(s.clean, s.text[s.start:s.end]...), '\n')
+}
+
+// repeats reports whether e, the last keyword of the last section, stands in the section before in the
+// same place.
+func (s *scanner) repeats(e *entry) bool {
+	last := len(s.sections) - 1
+	if last < 1 {
+		return false
 	}
+	before, at := s.sections[last-1].entries, len(s.sections[last].entries)-1
+	return at < len(before) && before[at].key == e.key && before[at].value == e.value
 }
 
 // trap reports whether the INI parser would not return value as it is.
@@ -329,7 +348,7 @@ func (s *scanner) differ(at int) {
 	if s.dirty {
 		return
 	}
-	s.clean = append(make([]byte, 0, len(s.text)+len(s.text)/8), s.text[:at]...)
+	s.clean = append(make([]byte, 0, (at+len(s.text))/2+64), s.text[:at]...)
 	s.dirty = true
 }
 
