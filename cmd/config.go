@@ -91,6 +91,9 @@ func (a *app) set(kws []string) error {
 		if err != nil {
 			return usageError{"om set " + clean(err)}
 		}
+		if visible(c.Value) != c.Value {
+			return usage("om set %q: wanted a value with no control characters", kw)
+		}
 		return d.Apply(c)
 	})
 }

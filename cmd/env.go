@@ -108,6 +108,15 @@ func (a *app) caller(users *task.Users) string {
 	return name
 }
 
+// reader is engine for verbs that only look: a record that can't be written is read.
+func (a *app) reader() (*engine.Engine, error) {
+	e, err := a.engine()
+	if e != nil {
+		e.Reading = true
+	}
+	return e, err
+}
+
 // services lists what the selector means; none is an error.
 func (a *app) services() ([]string, error) {
 	e, err := a.engine()

@@ -111,7 +111,7 @@ func (a *app) moment(text string) (time.Time, error) {
 
 // gather reads the records of every service that is selected; a service removed since keeps its runs.
 func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]runRow, error) {
-	e, err := a.engine()
+	e, err := a.reader()
 	if err != nil {
 		return nil, err
 	}

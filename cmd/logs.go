@@ -43,6 +43,7 @@ func (a *app) logs(o logsOptions) error {
 	if err != nil {
 		return err
 	}
+	e.Reading = true
 	ctx, stop := interruptible()
 	defer stop()
 	run, err := e.LogRun(ctx, path, o.Selection, o.run)
@@ -67,22 +68,27 @@ func (a *app) logs(o logsOptions) error {
 }
 
 func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o logsOptions, w *bufio.Writer) error {
-	fresh := true
+	open := "" // the stream whose line is not ended
 	for rec, err := range e.Output(ctx, run, o.follow) {
 		if err != nil {
 			return err
 		}
+		if open != "" && (rec.Lost > 0 || o.times && rec.Stream != open) {
+			_ = w.WriteByte('\n')
+			open = ""
+		}
 		if rec.Lost > 0 {
-			fresh = a.gap(w, rec.Lost, fresh)
+			fmt.Fprintf(w, "# om: %d bytes are left out here (log_head, log_tail)\n", rec.Lost)
 			continue
 		}
-		if o.times && fresh {
+		if o.times && open == "" {
 			fmt.Fprintf(w, "%s %s ", a.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
 		}
-		fresh = rec.Full
 		_, _ = w.Write(rec.Bytes)
+		open = rec.Stream
 		if rec.Full {
 			_ = w.WriteByte('\n')
+			open = ""
 		}
 		if o.follow {
 			if err := w.Flush(); err != nil {
@@ -91,13 +97,4 @@ func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o 
 		}
 	}
 	return nil
-}
-
-// gap marks the place of output that was not kept, on a line of its own.
-func (a *app) gap(w *bufio.Writer, lost int64, fresh bool) bool {
-	if !fresh {
-		_ = w.WriteByte('\n')
-	}
-	fmt.Fprintf(w, "# om: %d bytes are left out here (log_head, log_tail)\n", lost)
-	return true
 }

@@ -125,7 +125,7 @@ func plain(l listing) string {
 			if i > 0 {
 				b.WriteByte('\t')
 			}
-			b.WriteString(strings.NewReplacer("\t", " ", "\n", " ").Replace(cell))
+			b.WriteString(strings.NewReplacer("\t", " ", "\n", " ").Replace(visible(cell)))
 		}
 		b.WriteByte('\n')
 	}
@@ -156,7 +156,7 @@ func columnWidths(l listing) []int {
 	widths := make([]int, len(l.columns))
 	for _, row := range append([][]string{l.columns}, l.rows...) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], utf8.RuneCountInString(visible(cell)))
 		}
 	}
 	return widths
@@ -167,7 +167,7 @@ func (a *app) line(row []string, widths []int, limit, painted int, color string)
 	var b strings.Builder
 	used := 0
 	for i, cell := range row {
-		cell = strings.ReplaceAll(cell, "\n", " ")
+		cell = strings.ReplaceAll(visible(cell), "\n", " ")
 		if limit > 0 && i == len(row)-1 {
 			cell = cut(cell, max(limit-used, 8))
 		}

@@ -66,7 +66,7 @@ func (a *app) watching(watch bool, show func(context.Context) error) error {
 }
 
 func (a *app) printStatus(ctx context.Context) error {
-	e, err := a.engine()
+	e, err := a.reader()
 	if err != nil {
 		return err
 	}
@@ -156,13 +156,13 @@ func (a *app) statusTree(st engine.Status) string {
 		if i == len(st.Resources)-1 {
 			branch, below = "└─ ", "   "
 		}
-		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), a.label(r)), " "))
+		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), visible(a.label(r))), " "))
 		for _, line := range append(r.Log, r.Quarantined...) {
-			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), line))
+			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), visible(line)))
 		}
 	}
 	for _, p := range st.Problems {
-		fmt.Fprintf(&b, "%s\n", a.paint(a.Stdout, yellow, p))
+		fmt.Fprintf(&b, "%s\n", a.paint(a.Stdout, yellow, visible(p)))
 	}
 	return b.String()
 }

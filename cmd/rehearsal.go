@@ -124,7 +124,7 @@ func (v rehearsal) text() string {
 		}
 		s.print(&b)
 	}
-	return b.String()
+	return visible(b.String())
 }
 
 func checkMark(c task.Check) string {

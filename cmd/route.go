@@ -67,7 +67,7 @@ func calledAs(argv []string) string {
 		return "om"
 	}
 	name := filepath.Base(argv[0])
-	if name == "" || name == "." || strings.HasPrefix(name, "om.") || strings.HasSuffix(name, ".test") {
+	if name == "" || name == "." {
 		return "om"
 	}
 	return name

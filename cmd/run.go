@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -137,19 +139,43 @@ func (a *app) runTasks(o runOptions) error {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // nobody reads what om says: the tasks go on all the same
 	var all []engine.Result
+	var errs []error
 	req := a.request(o)
 	for _, path := range paths {
 		results, err := e.Run(context.Background(), path, req)
-		if err != nil {
+		all = append(all, results...)
+		if len(paths) == 1 && err != nil {
 			return a.stopped(err)
 		}
-		all = append(all, results...)
+		errs = append(errs, err)
+		if refused(err) {
+			break
+		}
 	}
 	if o.dryRun {
-		return a.printRehearsal(all)
+		return errors.Join(errors.Join(errs...), a.printRehearsal(all))
 	}
-	return a.verdict(all)
+	return a.several(errs, a.verdict(all))
+}
+
+// several adds the services that could not run at all to the verdict on the others: each is told, and
+// what failed comes before what was declined.
+func (a *app) several(errs []error, verdict error) error {
+	code := exitCode(verdict)
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		a.note("", engine.Error, clean(err))
+		if c := exitCode(err); c != exitDeclined && c != exitNotFound || code != 0 && code != exitDeclined {
+			code = exitFailed
+		} else if code == 0 {
+			code = c
+		}
+	}
+	return codeError(code)
 }
 
 func (a *app) request(o runOptions) engine.Request {

@@ -51,7 +51,7 @@ func oneArg(name string) cobra.PositionalArgs {
 }
 
 func (a *app) show(id string) error {
-	e, err := a.engine()
+	e, err := a.reader()
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"om/service"
@@ -26,13 +28,20 @@ type Engine struct {
 	// Users looks up the users and groups of this host.
 	Users *task.Users
 
+	// Reading opens a record that can't be written for reading alone.
+	Reading bool
+
 	records map[string]*state.DB
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with
 // problems is returned with them; the error is for one that can't be read at all.
 func (e *Engine) Load(path string) (*service.Service, error) {
-	return service.Read(e.ConfigDir, path, e.Node)
+	s, err := service.Read(e.ConfigDir, path, e.Node)
+	if err != nil || e.EUID != 0 {
+		return s, err
+	}
+	return s, task.Trusted(s.File)
 }
 
 // Services lists the paths of all services, in natural order.
@@ -77,12 +86,21 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	if db, ok := e.records[o.Path]; ok {
 		return db, nil
 	}
+	if e.EUID == 0 {
+		if err := task.Trusted(o.Path); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+	}
 	boot, err := state.BootID()
 	if err != nil {
 		return nil, err
 	}
 	o.Now, o.Node, o.BootID = e.Now, e.Node.Name, boot
 	db, err := state.Open(ctx, o)
+	if e.Reading && errors.Is(err, task.ErrPermission) {
+		o.ReadOnly, o.Create = true, false
+		db, err = state.Open(ctx, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +117,19 @@ func (e *Engine) Close() {
 		_ = db.Close()
 	}
 	e.records = nil
+}
+
+// outputPath is the file that keeps what a run wrote, from what the run is and from nothing that the
+// record says of it: root's om reads and removes it.
+func (e *Engine) outputPath(s *service.Service, run task.Run) (string, error) {
+	_, _, ok := task.SplitRID(run.Task.RID)
+	if !ok || !task.ValidPath(run.Task.Service) || len(run.ID) != 36 || strings.ContainsAny(run.ID, "/.") {
+		return "", task.Errorf(task.ErrInvalid, "run %q of %q: it is no run of om", run.ID, run.Task)
+	}
+	if s == nil {
+		s = &service.Service{Path: run.Task.Service}
+	}
+	return filepath.Join(e.outputDir(s, run.Task.RID), run.ID+".log"), nil
 }
 
 // outputDir is where the output of the runs of a task is kept: beside the record that has the runs.

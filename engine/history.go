@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"om/state"
@@ -15,7 +16,7 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err = db.Recover(ctx, alive); err != nil {
+	if err = bury(ctx, db); err != nil {
 		return nil, nil, err
 	}
 	q.Service = path
@@ -25,6 +26,19 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 	}
 	declines, err := db.Declines(ctx, q)
 	return runs, declines, err
+}
+
+// bury marks the runs that nobody will end as lost, and removes what is left of them. Who may only read
+// the record sees them as they are.
+func bury(ctx context.Context, db *state.DB) error {
+	lost, err := db.Recover(ctx, alive)
+	for _, run := range lost {
+		task.Sweep(run.ID)
+	}
+	if errors.Is(err, task.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // recordOf opens the record that has the runs of path: the service's own, or the node's.
@@ -58,7 +72,7 @@ func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error)
 	if err != nil {
 		return task.Run{}, err
 	}
-	if _, err = db.Recover(ctx, alive); err != nil {
+	if err = bury(ctx, db); err != nil {
 		return task.Run{}, err
 	}
 	run, err := db.Run(ctx, id)
@@ -88,10 +102,15 @@ func (e *Engine) LogRun(ctx context.Context, path string, sel Selection, id stri
 
 // Output reads what a run wrote. With follow it goes on until the run has ended.
 func (e *Engine) Output(ctx context.Context, run task.Run, follow bool) iter.Seq2[task.Record, error] {
-	if !follow || run.State.Final() {
-		return task.ReadOutput(run.Output)
+	s, _ := e.Load(run.Task.Service) // gone: its output is beside the node's record
+	path, err := e.outputPath(s, run)
+	if err != nil {
+		return func(yield func(task.Record, error) bool) { yield(task.Record{}, err) }
 	}
-	return task.FollowOutput(ctx, run.Output, func() bool {
+	if !follow || run.State.Final() {
+		return task.ReadOutput(path)
+	}
+	return task.FollowOutput(ctx, path, func() bool {
 		now, err := e.FindRun(ctx, run.Task.Service, run.ID)
 		return err != nil || now.State.Final()
 	})

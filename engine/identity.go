@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"om/task"
@@ -24,24 +26,51 @@ func (r *runner) resolver(run task.Run) task.Resolver {
 	return res
 }
 
-// allow is the node's policy on whom root's om may run a task as; nil where it has none.
+// allow is the node's policy on whom root's om may run a task as, and in which groups; nil where it has
+// none. Root's om may always be root, in root's own groups.
 func (e *Engine) allow() func(task.User) error {
 	policy := e.Node.Impersonate
 	if policy == nil || e.EUID != 0 {
 		return nil
 	}
 	return func(u task.User) error {
-		for _, word := range policy.Allow {
-			if word == u.Name || word == fmt.Sprint(u.UID) || e.inGroup(u, word) {
-				return nil
-			}
+		if u.UID != 0 && !e.listed(policy.Allow, u) {
+			return task.Errorf(task.ErrPermission, "user %s: [impersonate] allow = %s in node.conf does not have it",
+				u.Name, strings.Join(policy.Allow, " "))
 		}
-		return task.Errorf(task.ErrPermission, "user %s: [impersonate] allow = %s in node.conf does not have it",
-			u.Name, strings.Join(policy.Allow, " "))
+		return e.allowGroups(policy.Allow, u)
 	}
 }
 
-func (e *Engine) inGroup(u task.User, word string) bool {
-	name, ok := strings.CutPrefix(word, "@")
-	return ok && e.Users.Member(u, name)
+func (e *Engine) listed(allowed []string, u task.User) bool {
+	for _, word := range allowed {
+		name, group := strings.CutPrefix(word, "@")
+		if word == u.Name || word == fmt.Sprint(u.UID) || group && e.Users.Member(u, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// allowGroups refuses groups that are neither the user's own nor allowed as "@group": with the group
+// shadow or disk anybody is as good as root.
+func (e *Engine) allowGroups(allowed []string, u task.User) error {
+	own, err := e.Users.Lookup(context.Background(), u.Name, e.Now())
+	if err != nil {
+		own = task.User{}
+	}
+	for _, gid := range append(slices.Clone(u.Groups), u.GID) {
+		ok := slices.Contains(own.Groups, gid) || gid == own.GID && err == nil
+		for _, word := range allowed {
+			if name, group := strings.CutPrefix(word, "@"); group && !ok {
+				id, err := e.Users.GroupID(context.Background(), name)
+				ok = err == nil && id == gid
+			}
+		}
+		if !ok {
+			return task.Errorf(task.ErrPermission, "user %s: group %d is not its own, and [impersonate] allow = %s in node.conf does not have it",
+				u.Name, gid, strings.Join(allowed, " "))
+		}
+	}
+	return nil
 }

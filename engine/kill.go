@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -98,7 +99,7 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
 		return run, err
 	}
-	if err := os.WriteFile(marker, []byte(reason), 0o600); err != nil {
+	if err := writeNew(marker, []byte(reason)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return run, fmt.Errorf("run %s: %w", run.ID, err)
 	}
 	defer func() { _ = os.Remove(marker) }()
@@ -109,11 +110,15 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 	if err := task.EndTree(ctx, run.ID, sig, wait); err != nil {
 		return run, err
 	}
-	return e.awaitEnd(ctx, db, run, reason)
+	again := func() error { return task.EndTree(ctx, run.ID, sig, wait) }
+	return e.awaitEnd(ctx, db, run, reason, again)
 }
 
 // awaitEnd waits until the run's supervisor has settled it, or settles it where there is none.
-func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reason string) (task.Run, error) {
+//
+// A supervisor that was between its claim and the start of the command finds the word that was left for
+// it; again ends what it may have started all the same.
+func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reason string, again func() error) (task.Run, error) {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	poll := time.NewTicker(20 * time.Millisecond)
@@ -132,8 +137,11 @@ func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reaso
 		}
 		select {
 		case <-ctx.Done():
-			return now, fmt.Errorf("run %s: its processes were ended, and its supervisor (pid %d) has not recorded it: %w", run.ID, now.PID, ctx.Err())
+			return now, task.Errorf(task.ErrTaken, "run %s: its supervisor (pid %d) has not recorded its end: is its terminal stopped?", run.ID, now.PID)
 		case <-poll.C:
+			if err := again(); err != nil {
+				return now, err
+			}
 		}
 	}
 }

@@ -70,13 +70,17 @@ func (e *Engine) Clean(ctx context.Context, path string) (runs int, bytes int64,
 	if err != nil {
 		return 0, 0, err
 	}
+	var s *service.Service
+	if path != "" {
+		s, _ = e.Load(path)
+	}
 	rules := e.retention()
 	for gone, err := range db.Expired(ctx, rules) {
 		if err != nil {
 			return runs, bytes, fmt.Errorf("retention: %w", err)
 		}
 		for _, r := range gone {
-			bytes += unlink(r.Output)
+			bytes += e.unlink(s, r)
 		}
 		if err := db.Remove(ctx, gone); err != nil {
 			return runs, bytes, fmt.Errorf("retention: %w", err)
@@ -116,9 +120,10 @@ func (e *Engine) retention() state.Retention {
 	}
 }
 
-// unlink removes an output file and what belongs to it, and returns the bytes it held.
-func unlink(output string) int64 {
-	if output == "" {
+// unlink removes the output file of a run and what belongs to it, and returns the bytes it held.
+func (e *Engine) unlink(s *service.Service, r state.Expiry) int64 {
+	output, err := e.outputPath(s, task.Run{ID: r.ID, Task: r.Task})
+	if err != nil || r.Output == "" {
 		return 0
 	}
 	var bytes int64

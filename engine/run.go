@@ -243,7 +243,10 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 	if res.Task.Overlap == task.OverlapAllow || r.req.Force {
 		limit = 0
 	}
-	run, err := r.db.Claim(ctx, run, limit, alive)
+	err := hold(&run)
+	if err == nil {
+		run, err = r.db.Claim(ctx, run, limit, alive)
+	}
 	if err != nil {
 		res.Err = r.taken(ctx, res, err)
 		return res
@@ -252,6 +255,7 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		r.note(run.Task.RID, Info, confirmedText(how))
 	}
 	r.note(run.Task.RID, Info, res.Task.Command)
+	job.Started = func(pid int) { _ = r.db.NoteChild(ctx, run.ID, pid) } // the claim stands without it
 	outcome, err := task.Supervise(ctx, job, r.req.Live)
 	if err != nil {
 		outcome = couldNotStart(run, outcome, err, r.Now())
@@ -360,9 +364,10 @@ func ids(runs []task.Run) []string {
 }
 
 // hold says which process holds the run.
-func (r *runner) hold(run *task.Run) {
+func hold(run *task.Run) (err error) {
 	run.PID = os.Getpid()
-	run.PIDStart, _ = state.ProcessStart(run.PID) // /proc is not mounted: then nobody can tell pids apart
+	run.PIDStart, err = state.ProcessStart(run.PID)
+	return err
 }
 
 // newRun makes the row of a run about to be claimed.
@@ -373,7 +378,6 @@ func (r *runner) newRun(t task.Task, d task.Decision) task.Run {
 		Node: r.Node.Name, QueuedAt: now.UTC(), StartedAt: now.UTC(),
 		By: r.By, Terminal: r.Terminal, ConfirmedBy: r.confirmed[t.ID.RID],
 	}
-	r.hold(&run)
 	for _, c := range d.Forced() {
 		run.Forced = join(run.Forced, c.Name)
 	}

@@ -81,7 +81,7 @@ func (e *Engine) addFrozen(ctx context.Context, st *Status, db *state.DB) (err e
 	if db == nil {
 		return nil
 	}
-	if _, err = db.Recover(ctx, alive); err != nil {
+	if err = bury(ctx, db); err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}
 	st.Frozen, st.NodeFroze, err = e.frozen(ctx, st.Service)

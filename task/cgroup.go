@@ -171,3 +171,10 @@ func (l *leaf) release(base string) {
 	_ = unix.Close(l.fd)
 	*l = leaf{}
 }
+
+// Sweep removes the cgroup of a run that nobody supervises any more, if it is empty.
+func Sweep(runID string) {
+	if t := outside(runID); t.leaf.dir != "" {
+		_ = unix.Rmdir(t.leaf.dir)
+	}
+}

@@ -44,8 +44,11 @@ func SplitRID(rid string) (group, index string, ok bool) {
 	return group, index, true
 }
 
+// maxWord is how long the group and the index of a rid may be: together they name a folder.
+const maxWord = 100
+
 func ridWord(s string) bool {
-	if s == "" {
+	if s == "" || len(s) > maxWord {
 		return false
 	}
 	for i := range len(s) {

@@ -126,7 +126,7 @@ func (s *resolution) regroup(u *User, a account) error {
 // permitted tells whether root's om may run as u.
 func (s *resolution) permitted(u User) error {
 	switch {
-	case int(u.UID) == s.EUID:
+	case int(u.UID) == s.EUID && s.Allow == nil:
 		return nil
 	case u.Expired:
 		return notPermitted("user %s: the account has expired", u.Name)

@@ -42,8 +42,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CatchSignals returns a context that ends when this process is asked to end: by SIGINT, SIGTERM or
-// SIGHUP, and its cause names the signal. It is for the rest of the life of the process, and for one call
+// CatchSignals returns a context that ends when this process is asked to end: by SIGINT, SIGTERM, SIGHUP
+// or SIGQUIT, and its cause names the signal. It is for the rest of the life of the process, and for one call
 // of it. It does what signal.NotifyContext does for a fifth of the time of a whole run: os/signal keeps a
 // thread that each signal is passed through, and waits for it at each change.
 func CatchSignals(ctx context.Context) (context.Context, error) {
@@ -51,7 +51,7 @@ func CatchSignals(ctx context.Context) (context.Context, error) {
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return ctx, fmt.Errorf("pipe: %w", err)
 	}
-	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT} {
 		if rc, err := C.om_catch(C.int(sig), C.int(ends[1])); rc != 0 {
 			return ctx, fmt.Errorf("sigaction %s: %w", unix.SignalName(sig), err)
 		}

@@ -100,6 +100,11 @@ func (r *run) release() {
 func (r *run) begin(i int) {
 	r.step, r.phase, r.dead, r.halt, r.because, r.deadline = i, running, false, "", "", 0
 	step := &r.job.Steps[i]
+	if reason, asked := r.asked(); asked {
+		r.dead, r.because = true, reason
+		r.cancelStep(0, "")
+		return
+	}
 	r.tree.leaf.renew(r.s.base, r.job.RunID)
 	pid, err := r.spawn(&step.Command)
 	if err != nil {

@@ -2,6 +2,7 @@ package task
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -64,11 +65,15 @@ func readProcess(pid int) (process, bool) {
 // readFile reads a small file without the runtime's poller, which a short-lived process need not set
 // up. The error is that of the system call alone; a file larger than limit is one.
 func readFile(path string, limit int) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, cmp.Or(err, Errorf(ErrInvalid, "it is no file")) // a pipe could keep us for ever
+	}
 	text := make([]byte, 0, 4<<10)
 	for {
 		n, err := unix.Read(fd, text[len(text):cap(text)])

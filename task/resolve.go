@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -108,6 +110,9 @@ func (s *resolution) steps() error {
 		return err
 	}
 	s.job.User = who.user.Name
+	if err := s.trustedFiles(who.user); err != nil {
+		return err
+	}
 	trigger := who
 	if s.TriggerUser != "" && s.TriggerUser != s.User {
 		if trigger, err = s.identity(account{name: s.TriggerUser}); err != nil {
@@ -132,6 +137,25 @@ func (s *resolution) steps() error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// trustedFiles refuses files of variables that somebody else than root and the user of the task could
+// have written: what they set (LD_PRELOAD) is what the command does.
+func (s *resolution) trustedFiles(u User) error {
+	if s.EUID != 0 {
+		return nil
+	}
+	paths := slices.Clone(s.EnvironmentFile)
+	for _, file := range slices.Concat(s.Configs, s.Secrets) {
+		found, _ := filepath.Glob(file.Path)
+		paths = append(paths, found...)
+	}
+	for _, path := range paths {
+		if err := Trusted(strings.TrimPrefix(path, "-"), u.UID); err != nil {
+			return notPermitted("%s", err)
 		}
 	}
 	return nil
