@@ -35,6 +35,7 @@ func seed(f *testing.F, add func(text []byte)) {
 // place, and nothing that is in quarantine is at work.
 func FuzzParse(f *testing.F) {
 	seed(f, func(text []byte) { f.Add(text) })
+	f.Add([]byte("[task#0]\ncommand = a\nuser = `b`\ncomment = c\n  d\n[task#1]\ncommand = a\nuser = `b`\ncomment = c\n[task#2]\ncommand = a\nuser = b\ncomment = c\n  e\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		before := bytes.Clone(text)
 		s := service.Parse("f", "testmd", text, service.Node{Name: "n1"})
