@@ -36,8 +36,11 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if out, err := exec.Command("make", "-s", "-C", root, "build", "BIN="+dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("make", "-s", "-C", root, "build").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	if err := os.Symlink(filepath.Join(root, "bin", "om"), filepath.Join(dir, "om")); err != nil {
+		return "", err
 	}
 	empty := filepath.Join(dir, "empty.go")
 	if err := os.WriteFile(empty, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
@@ -210,7 +213,7 @@ func TestCounts(t *testing.T) {
 		}
 		m := medians(cs)
 		t.Logf("%v: %d faults, %d kB", c.Args[1:], m.faults, m.memory>>10)
-		if m.faults > most || m.memory > maxMemory {
+		if m.faults > most || m.memory > max(maxMemory, ownPeak(t)) {
 			t.Errorf("%v: %d minor faults (at most %d), %d bytes (at most %d)", c.Args[1:], m.faults, most, m.memory, maxMemory)
 		}
 	}
@@ -221,6 +224,16 @@ func TestCounts(t *testing.T) {
 	if n := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")); n > maxFsyncs {
 		t.Errorf("a run does %d fsyncs, at most %d", n, maxFsyncs)
 	}
+}
+
+// ownPeak is the peak memory of this process: the kernel counts it to each process that starts from it.
+func ownPeak(tb testing.TB) int64 {
+	tb.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return u.Maxrss << 10
 }
 
 // fsyncs counts the fsync and fdatasync calls of a command with strace.

@@ -311,7 +311,7 @@ func (s *scanner) release() {
 		for _, part := range [...]string{s.name, "=", guard, value, guard, "\n"} {
 			s.clean = append(s.clean, part...)
 		}
-		s.force = false // no line repeats it
+		e.value, s.force = guard, false // no line repeats it
 	}
 }
 

@@ -2,7 +2,6 @@ package task
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -71,8 +70,13 @@ func readFile(path string, limit int) ([]byte, error) {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, cmp.Or(err, Errorf(ErrInvalid, "it is no file")) // a pipe could keep us for ever
+	switch err := unix.Fstat(fd, &st); {
+	case err != nil:
+		return nil, err
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return nil, unix.EISDIR
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, Errorf(ErrInvalid, "it is no file") // a pipe could keep us for ever
 	}
 	text := make([]byte, 0, 4<<10)
 	for {
