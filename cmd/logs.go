@@ -68,33 +68,46 @@ func (a *app) logs(o logsOptions) error {
 }
 
 func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o logsOptions, w *bufio.Writer) error {
-	open := "" // the stream whose line is not ended
+	p := printer{app: a, w: w, times: o.times}
 	for rec, err := range e.Output(ctx, run, o.follow) {
 		if err != nil {
 			return err
 		}
-		if open != "" && (rec.Lost > 0 || o.times && rec.Stream != open) {
-			_ = w.WriteByte('\n')
-			open = ""
-		}
-		if rec.Lost > 0 {
-			fmt.Fprintf(w, "# om: %d bytes are left out here (log_head, log_tail)\n", rec.Lost)
+		p.print(rec)
+		if !o.follow {
 			continue
 		}
-		if o.times && open == "" {
-			fmt.Fprintf(w, "%s %s ", a.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
-		}
-		_, _ = w.Write(rec.Bytes)
-		open = rec.Stream
-		if rec.Full {
-			_ = w.WriteByte('\n')
-			open = ""
-		}
-		if o.follow {
-			if err := w.Flush(); err != nil {
-				return err
-			}
+		if err := w.Flush(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// printer prints the records of an output.
+type printer struct {
+	*app
+	w     *bufio.Writer
+	times bool
+	line  string // the stream whose line is not ended, "" for none
+}
+
+func (p *printer) print(rec task.Record) {
+	if p.line != "" && (rec.Lost > 0 || p.times && rec.Stream != p.line) {
+		_ = p.w.WriteByte('\n')
+		p.line = ""
+	}
+	if rec.Lost > 0 {
+		fmt.Fprintf(p.w, "# om: %d bytes are left out here (log_head, log_tail)\n", rec.Lost)
+		return
+	}
+	if p.times && p.line == "" {
+		fmt.Fprintf(p.w, "%s %s ", p.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
+	}
+	_, _ = p.w.Write(rec.Bytes)
+	p.line = rec.Stream
+	if rec.Full {
+		_ = p.w.WriteByte('\n')
+		p.line = ""
+	}
 }

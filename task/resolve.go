@@ -110,7 +110,7 @@ func (s *resolution) steps() error {
 		return err
 	}
 	s.job.User = who.user.Name
-	if err := s.trustedFiles(who.user); err != nil {
+	if err = s.trustedFiles(who.user); err != nil {
 		return err
 	}
 	trigger := who
@@ -232,9 +232,9 @@ func (s *resolution) program(c *Command, text string, u User) error {
 	case shell != "auto" && shell != "none":
 		c.Argv = []string{shell, "-c", text}
 	case err != nil:
-		return setting("command: %s", err)
+		return setting("%q: %s", text, err)
 	case len(words) == 0:
-		return setting("command %q: there is no word in it", text)
+		return setting("%q: there is no word in it", text)
 	default:
 		c.Argv = words
 	}
@@ -252,7 +252,7 @@ func (s *resolution) loginShell(c *Command, text string, u User) error {
 	if s.Shell == "none" {
 		words, err := Split(text)
 		if err != nil {
-			return setting("command: %s", err)
+			return setting("%q: %s", text, err)
 		}
 		text = "exec " + Quote(words)
 	}

@@ -57,8 +57,8 @@ func TestResolveRefuses(t *testing.T) {
 		"a command, own PATH":       {0, func(t *Task, _ *Resolver) { t.Command, t.Environment = "ls", []string{"PATH=/srv"} }, 127, `"ls": command not found in PATH /srv`},
 		"a folder as command":       {0, func(t *Task, _ *Resolver) { t.Command = "/etc" }, 126, `"/etc": is a directory`},
 		"a command without x":       {0, func(t *Task, _ *Resolver) { t.Command = "/etc/passwd" }, 126, `"/etc/passwd": user root may not execute it (mode -rw-r--r--)`},
-		"an empty command":          {0, func(t *Task, _ *Resolver) { t.Command = " " }, 78, `command " ": there is no word in it`},
-		"an unclosed quote":         {0, func(t *Task, _ *Resolver) { t.Command = "echo 'a" }, 78, `command: offset 5: "'a": wanted a closing single quote: invalid`},
+		"an empty command":          {0, func(t *Task, _ *Resolver) { t.Command = " " }, 78, `" ": there is no word in it`},
+		"an unclosed quote":         {0, func(t *Task, _ *Resolver) { t.Command = "echo 'a" }, 78, `"echo 'a": offset 5: "'a": wanted a closing single quote: invalid`},
 		"a missing trigger":         {0, func(t *Task, _ *Resolver) { t.BlockingPreRun = "nosuch" }, 127, `blocking_pre_run: "nosuch": command not found in PATH ` + DefaultPath},
 		"an unknown trigger user":   {0, func(t *Task, _ *Resolver) { t.TriggerUser = "nosuch" }, 78, `trigger_user: user "nosuch": not found`},
 		"PAM":                       {0, func(t *Task, _ *Resolver) { t.PAM = "cron" }, 78, "pam = cron: this om is built without PAM"},
@@ -102,7 +102,7 @@ func TestMissingTriggerIsLeftOut(t *testing.T) {
 	}
 	want := []string{
 		`left out: pre_run: "nosuch": command not found in PATH ` + DefaultPath,
-		`left out: on_error: command: offset 10: "'unclosed": wanted a closing single quote: invalid`,
+		`left out: on_error: "/bin/echo 'unclosed": offset 10: "'unclosed": wanted a closing single quote: invalid`,
 	}
 	if diff := cmp.Diff(want, j.Notes); diff != "" {
 		t.Errorf("notes (-want +got)\n%s", diff)

@@ -31,7 +31,7 @@ func Trusted(path string, owners ...uint32) error {
 		if err != nil {
 			return err
 		}
-		if err := trusted(at, info, owners); err != nil {
+		if err = trusted(at, info, owners); err != nil {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
