@@ -251,6 +251,9 @@ func (r *run) maybeOver() {
 		return
 	}
 	r.phase = over
+	if r.outcome.EndedAt.IsZero() { // nothing was started
+		r.outcome.EndedAt = r.job.Now()
+	}
 	r.outcome.OutputBytes = r.sink.total
 	r.outcome.OutputLost = r.sink.finish(&r.s.text)
 	if path := r.job.cancelFile(); path != "" && r.outcome.State == Cancelled {

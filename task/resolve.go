@@ -21,8 +21,8 @@ type Resolver struct {
 	Users      *Users
 	EUID, EGID int   // of this process
 	Groups     []int // of this process, for display
-	// Allow is the node's policy on whom root's om may run as; nil allows anyone. It is not asked
-	// about root itself.
+	// Allow is the node's policy on whom root's om may run as; nil allows anyone. It is asked about
+	// everybody whom a task names, root too.
 	Allow func(User) error
 	// Now reads the clock. It is required.
 	Now func() time.Time
