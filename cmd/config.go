@@ -61,7 +61,7 @@ func lookup(s *service.Service, kw string, eval bool) (string, error) {
 	}
 	value, ok := s.Raw(section, keyword)
 	if !ok {
-		return "", task.Errorf(task.ErrNotFound, "service %s: [%s] has no %s", s.Path, section, keyword)
+		return "", task.Errorf(task.ErrNotFound, "service %s: [%s] has no %s in the file; --eval tells what is used", s.Path, section, keyword)
 	}
 	return value, nil
 }

@@ -33,6 +33,8 @@ type runRow struct {
 	Started  *time.Time `json:"started_at"`
 	Ended    *time.Time `json:"ended_at"`
 	Reason   *string    `json:"reason"`
+
+	forced bool // a person overrode a check: told to people, and by show
 }
 
 type historyOptions struct {
@@ -161,6 +163,7 @@ func (a *app) rowOf(r task.Run) runRow {
 		ID: r.ID, Service: r.Task.Service, Task: r.Task.RID, Slot: a.stamp(r.Slot), Origin: string(r.Origin), State: string(r.State),
 		Attempt: r.Attempt, Signal: orNil(r.Signal), User: r.User, Node: r.Node,
 		Queued: a.stamp(r.QueuedAt), Started: a.stamp(r.StartedAt), Ended: a.stamp(r.EndedAt), Reason: orNil(r.Reason),
+		forced: r.Forced != "",
 	}
 	if hasExitCode(r) {
 		row.ExitCode = &r.ExitCode
@@ -199,7 +202,7 @@ func (a *app) historyListing(rows []runRow) listing {
 	l := listing{columns: []string{"RUN", "TASK", "STATE", "ORIGIN", "STARTED", "TOOK", "USER", "RESULT"}, painted: 2, data: rows}
 	for _, r := range rows {
 		l.rows = append(l.rows, []string{
-			r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r),
+			r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r) + forcedMark(r),
 		})
 		l.colors = append(l.colors, stateColor(task.RunState(r.State)))
 	}
@@ -231,6 +234,13 @@ func short(d time.Duration) string {
 		return d.Round(100 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+func forcedMark(r runRow) string {
+	if r.forced {
+		return " (forced)"
+	}
+	return ""
 }
 
 func result(r runRow) string {

@@ -93,6 +93,9 @@ func (a *app) csv(data any) error {
 func fieldNames(t reflect.Type) []string {
 	var out []string
 	for i := range t.NumField() {
+		if !t.Field(i).IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		out = append(out, name)
 	}
@@ -102,6 +105,9 @@ func fieldNames(t reflect.Type) []string {
 func fieldTexts(v reflect.Value) ([]string, error) {
 	var out []string
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		text, err := json.Marshal(v.Field(i).Interface())
 		if err != nil {
 			return nil, err
