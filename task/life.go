@@ -269,7 +269,7 @@ func (r *run) stop(halt RunState, because string) {
 
 // check sees whether the tree has ended, and goes on to SIGKILL when it was asked long enough.
 func (r *run) check(now instant) {
-	if r.dead && len(r.tree.members()) == 0 {
+	if r.dead && r.tree.gone() {
 		r.treeEnded(0)
 		return
 	}
@@ -355,5 +355,11 @@ func (r *run) leftovers() int {
 		return 0
 	}
 	r.s.reap()
-	return len(r.tree.members())
+	for range 10 {
+		if n := len(r.tree.members()); n > 0 || !r.tree.starting {
+			return n
+		}
+		_, _ = unix.Poll(nil, 1) // it starts a program: in a moment we know whose it is
+	}
+	return 0
 }

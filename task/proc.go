@@ -15,6 +15,9 @@ type process struct {
 	pid, ppid, group, session int
 	state                     byte
 	start                     uint64 // clock ticks since boot: pids are used again, pid and start are not
+	// environ is where its environment ends in its memory. It is 0 while the process is between two
+	// programs, and ours while it has not left our memory (vfork): what it will be is not known then.
+	environ uint64
 }
 
 // dead reports whether the process has ended and only waits to be reaped.
@@ -50,7 +53,7 @@ func readProcess(pid int) (process, bool) {
 		return process{}, false
 	}
 	f := bytes.Fields(text[i+1:])
-	if len(f) < 20 {
+	if len(f) < 49 {
 		return process{}, false
 	}
 	number := func(at int) int {
@@ -58,7 +61,8 @@ func readProcess(pid int) (process, bool) {
 		return n
 	}
 	start, err := strconv.ParseUint(string(f[19]), 10, 64)
-	return process{pid, number(1), number(2), number(3), f[0][0], start}, err == nil
+	environ, _ := strconv.ParseUint(string(f[48]), 10, 64)
+	return process{pid, number(1), number(2), number(3), f[0][0], start, environ}, err == nil
 }
 
 // readFile reads a small file without the runtime's poller, which a short-lived process need not set

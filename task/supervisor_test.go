@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -110,9 +111,7 @@ func TestCloseWithRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	if len(Processes(j.RunID)) == 0 {
-		t.Error("the run was ended")
-	}
+	eventually(t, "the run goes on", func() bool { return len(Processes(j.RunID)) > 0 })
 	if err := EndTree(context.Background(), j.RunID, int(unix.SIGTERM), time.Second); err != nil {
 		t.Error(err)
 	}
@@ -192,5 +191,54 @@ func TestDescriptorsAreClosed(t *testing.T) {
 	slices.Sort(after)
 	if len(after) != len(before) {
 		t.Errorf("descriptors (-before +after)\n%s", cmp.Diff(before, after))
+	}
+}
+
+// Runs side by side in one process, as in the foreground: the end of one must not end another that has
+// only just started, whatever the moment.
+func TestParallelRunsAreLeftAlone(t *testing.T) {
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				j := shell(t, "exit 0")
+				j.Log = LogNone
+				if o, err := Supervise(context.Background(), j, Live{}); err != nil || o.State != Complete {
+					t.Errorf("got %+v, %v; want complete", o, err)
+					return
+				}
+			}
+		})
+	}
+	for range 10 {
+		j := shell(t, "trap '' TERM; (env -i setsid sleep 60 &); while :; do sleep 0.01; done")
+		j.Timeout, j.StopTimeout = 30*time.Millisecond, 50*time.Millisecond
+		s, err := NewSupervisor()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.base, s.shared = "", true
+		if err := s.Start(context.Background(), j, Live{}); err != nil {
+			t.Fatal(err)
+		}
+		if o, _ := s.Wait(); o.State != TimedOut {
+			t.Errorf("got %+v, want timeout", o)
+		}
+		s.Close()
+	}
+	close(stop)
+	group.Wait()
+	// Whose the orphans are could not be told while others ran.
+	session, _ := unix.Getsid(0)
+	for _, p := range processes() {
+		if p.ppid == os.Getpid() && p.session != session {
+			_ = p.signal(unix.SIGKILL)
+		}
 	}
 }

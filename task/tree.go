@@ -25,6 +25,8 @@ type tree struct {
 	// session. Orphans of the run are handed to it. Both are unknown to who ends a run from outside.
 	mains []int
 	known map[int]uint64 // pid and start of those found before: they stay ours when their parent dies
+	// starting is set by members where a child of this process was between two programs.
+	starting bool
 }
 
 // members lists the living processes of the run.
@@ -51,27 +53,34 @@ func (t *tree) members() []process {
 	return table
 }
 
+// kin says what a process is to a run.
+type kin uint8
+
+const (
+	stranger kin = iota
+	ours
+	orphan   // a child of this process that does not say whose it is
+	starting // a child of this process that can't say yet
+	other    // the command of another run in this process, or an orphan of it
+)
+
 // mark finds the processes that are the run's in their own right.
 func (t *tree) mark(table []process, in map[int]bool) {
-	self, room := unix.Getpid(), make([]byte, environRoom)
-	session, _ := unix.Getsid(0)
+	room := make([]byte, environRoom)
+	own, _ := readProcess(unix.Getpid())
 	var orphans []int
 	alone := t.mains != nil
+	t.starting = false
 	for _, p := range table {
-		if t.knows(p, self) {
+		switch t.kin(p, own, room) {
+		case ours:
 			in[p.pid] = true
-			continue
-		}
-		id := runOf(p.pid, room)
-		child := p.ppid == self && p.session != session
-		switch {
-		case id != "" && id == t.runID:
-			in[p.pid] = true
-		case child && id != "":
-			alone = false
-		case child:
+		case orphan:
 			orphans = append(orphans, p.pid)
-			in[p.pid] = slices.Contains(t.mains, p.session)
+		case starting:
+			alone, t.starting = false, true
+		case other:
+			alone = false
 		}
 	}
 	// An orphan that has no run in its environment can be anybody's, unless nobody else runs here.
@@ -79,6 +88,30 @@ func (t *tree) mark(table []process, in map[int]bool) {
 		in[pid] = in[pid] || alone
 	}
 }
+
+// kin tells what p is to the run; own is this process.
+func (t *tree) kin(p, own process, room []byte) kin {
+	if t.knows(p, own.pid) {
+		return ours
+	}
+	id := runOf(p.pid, room)
+	switch {
+	case id != "" && id == t.runID:
+		return ours
+	case p.ppid != own.pid || p.session == own.session:
+		return stranger
+	case id != "":
+		return other
+	case p.environ == 0 || p.environ == own.environ:
+		return starting
+	case slices.Contains(t.mains, p.session):
+		return ours
+	}
+	return orphan
+}
+
+// gone reports whether no process of the run is left, and none that may turn out to be one.
+func (t *tree) gone() bool { return len(t.members()) == 0 && !t.starting }
 
 // knows reports whether p is one of the run's commands, or was found before.
 func (t *tree) knows(p process, self int) bool {
@@ -148,7 +181,7 @@ func EndTree(ctx context.Context, runID string, signal int, wait time.Duration) 
 	t := outside(runID)
 	t.findLeaf()
 	defer func() { _ = unix.Rmdir(t.leaf.dir) }() // fails while a process is in it
-	if len(t.members()) == 0 {
+	if len(t.members()) == 0 && !t.begins(ctx) {
 		return nil
 	}
 	t.stop(unix.Signal(signal), 0)
@@ -166,6 +199,15 @@ func EndTree(ctx context.Context, runID string, signal int, wait time.Duration) 
 		pids[i] = p.pid
 	}
 	return fmt.Errorf("run %s: SIGKILL does not end %v: %w", runID, pids, ErrTaken)
+}
+
+// begins looks a second time: a process that has only just started can't be told from others.
+func (t *tree) begins(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond):
+	}
+	return len(t.members()) > 0
 }
 
 // awaitEnd waits until no process of the run is left, at most for the given time, and calls again
