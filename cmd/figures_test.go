@@ -202,8 +202,8 @@ func BenchmarkOutput(b *testing.B) {
 
 // TestCounts holds the counts that do not move with the load of the machine.
 func TestCounts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the binary")
+	if testing.Short() || raceDetector {
+		t.Skip("counts pages of the shipped binary, which a parent with the race detector adds to")
 	}
 	f := newBench(t)
 	run := func(c *exec.Cmd, most int64) {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package cmd_test
+
+// raceDetector: this test binary carries the race detector, and what it starts counts its pages.
+const raceDetector = false
