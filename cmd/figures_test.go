@@ -178,7 +178,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// BenchmarkOutput: a run that prints 100 MB, its output to a file, against cat to a file.
+// BenchmarkOutput: a run that prints 100 MB, its output to a file, against the same program piped into
+// cat > file: in both, the bytes go through one pipe into one file.
 func BenchmarkOutput(b *testing.B) {
 	f := newBench(b)
 	f.write(b, "big", strings.Repeat(strings.Repeat("x", 79)+"\n", 100<<20/80))
@@ -194,7 +195,7 @@ func BenchmarkOutput(b *testing.B) {
 	for b.Loop() {
 		om, other := pair(b,
 			func() *exec.Cmd { return to(f.om("testmd", "run", "--rid", "task#1", "-q")) },
-			func() *exec.Cmd { return to(exec.Command("cat", f.path("big"))) })
+			func() *exec.Cmd { return to(exec.Command("sh", "-c", "cat \"$0\" | cat", f.path("big"))) })
 		report(b, om, other)
 		b.ReportMetric(100*float64(other.wall)/float64(om.wall), "%-of-cat")
 	}
