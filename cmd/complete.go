@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -118,7 +119,7 @@ func (a *app) completeRIDs(_ *cobra.Command, _ []string, typed string) ([]string
 	var words []string
 	if s := a.loaded(); s != nil {
 		for _, t := range s.Tasks {
-			words = append(words, t.ID.RID+"\t"+orText(t.Description, t.Command))
+			words = append(words, t.ID.RID+"\t"+cmp.Or(t.Description, t.Command))
 		}
 	}
 	return afterComma(typed, words), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -155,7 +156,7 @@ throws it away.`,
 				return err
 			}
 			o.Environ, o.Streams = a.Environ(), []*os.File{a.Stdin, a.Stdout, a.Stderr}
-			o.Editor = orText(a.Getenv("VISUAL"), orText(a.Getenv("EDITOR"), "vi"))
+			o.Editor = cmp.Or(a.Getenv("VISUAL"), cmp.Or(a.Getenv("EDITOR"), "vi"))
 			return e.Edit(context.Background(), path, o)
 		},
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func (a *app) ls() error {
 	rows := []taskRow{}
 	var errs []error
 	for _, path := range paths {
-		found, err := taskRows(e, path)
+		found, err := a.taskRows(e, path)
 		rows, errs = append(rows, found...), append(errs, err)
 	}
 	l := listing{columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND", "DESCRIPTION"}, data: rows}
@@ -60,14 +61,8 @@ func disabledMark(r taskRow) string {
 	return r.Task
 }
 
-func orText(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-func taskRows(e *engine.Engine, path string) ([]taskRow, error) {
+// taskRows lists the tasks of one service; sections that are left out are told on stderr.
+func (a *app) taskRows(e *engine.Engine, path string) ([]taskRow, error) {
 	s, err := e.Load(path)
 	if err != nil {
 		return nil, err
@@ -77,7 +72,7 @@ func taskRows(e *engine.Engine, path string) ([]taskRow, error) {
 		rows = append(rows, rowOfTask(t, s.Disable))
 	}
 	if bad := s.Quarantined(); len(bad) > 0 {
-		err = warn("service %s: %s can't be used; om %s validate says why", path, strings.Join(bad, ", "), path)
+		fmt.Fprintf(a.Stderr, "service %s: %s can't be used; om %s validate says why\n", path, strings.Join(bad, ", "), path)
 	}
 	return rows, err
 }

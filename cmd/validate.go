@@ -114,10 +114,3 @@ func counted(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-// warning is told on stderr and changes no exit code.
-type warning struct{ text string }
-
-func (w warning) Error() string { return w.text }
-
-func warn(format string, args ...any) error { return warning{fmt.Sprintf(format, args...)} }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -97,7 +98,7 @@ func (e *Engine) LogRun(ctx context.Context, path string, sel Selection, id stri
 			return run, nil
 		}
 	}
-	return task.Run{}, task.Errorf(task.ErrNotFound, "service %s: no run of %s is on record", path, or2(sel.String(), "its tasks"))
+	return task.Run{}, task.Errorf(task.ErrNotFound, "service %s: no run of %s is on record", path, cmp.Or(sel.String(), "its tasks"))
 }
 
 // Output reads what a run wrote. With follow it goes on until the run has ended.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,16 +79,9 @@ func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Servic
 		}
 	}
 	if len(runs) == 0 {
-		return nil, task.Errorf(task.ErrNotFound, "service %s: no run of %s is in progress", s.Path, or2(sel.String(), "its tasks"))
+		return nil, task.Errorf(task.ErrNotFound, "service %s: no run of %s is in progress", s.Path, cmp.Or(sel.String(), "its tasks"))
 	}
 	return runs, nil
-}
-
-func or2(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // kill tells the supervisor why (the cancel file), ends the processes, and waits until the end is on
@@ -103,7 +97,7 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 		return run, fmt.Errorf("run %s: %w", run.ID, err)
 	}
 	defer func() { _ = os.Remove(marker) }()
-	sig, wait := task.SignalNumber(or2(t.StopSignal, "SIGTERM")), t.StopTimeout
+	sig, wait := task.SignalNumber(cmp.Or(t.StopSignal, "SIGTERM")), t.StopTimeout
 	if wait == 0 {
 		wait = 10 * time.Second
 	}

@@ -130,9 +130,7 @@ func (e *Engine) unlink(s *service.Service, r state.Expiry) int64 {
 	if info, err := os.Stat(output); err == nil {
 		bytes = info.Size()
 	}
-	for _, name := range []string{output, output + ".tail"} {
-		_ = os.Remove(name)
-	}
+	_ = task.RemoveOutput(output)
 	return bytes
 }
 
