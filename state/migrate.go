@@ -57,6 +57,7 @@ func (d *DB) migrate(ctx context.Context, from int, journal string) error {
 		if err = d.migrateStep(ctx, v, steps[v], backup); err != nil {
 			return err
 		}
+		backup = "" // it is a copy of the first version
 	}
 	return d.settleLog(ctx)
 }
@@ -76,8 +77,9 @@ func (d *DB) migrateStep(ctx context.Context, v int, step, backup string) error 
 	})
 }
 
-// keepBackup gives the copy its name, now that no other process can change what it is a copy of. In
-// the file of another program, which has tables and no version of ours, it refuses to go on.
+// keepBackup gives the copy its name, now that no other process can change what it is a copy of: when
+// another has made the step meanwhile, it gets none, as it may be a copy of either version. In the
+// file of another program, which has tables and no version of ours, it refuses to go on.
 func (d *DB) keepBackup(v int, backup string) error {
 	if v == 0 {
 		tables, err := d.c.number("SELECT count(*) FROM sqlite_schema")
@@ -86,10 +88,10 @@ func (d *DB) keepBackup(v int, backup string) error {
 		}
 		return err
 	}
-	err := os.Rename(backup, fmt.Sprintf("%s.v%d.bak", d.o.Path, v))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // a later step: the copy is of the first version
+	if backup == "" {
+		return nil
 	}
+	err := os.Rename(backup, fmt.Sprintf("%s.v%d.bak", d.o.Path, v))
 	if err == nil {
 		err = syncPath(filepath.Dir(d.o.Path))
 	}
