@@ -1,0 +1,44 @@
+package schedule
+
+// Warnings about schedules in OpenSVC's notation: see the table of misreadings in om-schedule(7).
+
+// adviseList warns of what the ranges and days of expressions do not mean.
+func (s *Schedule) adviseList(p part, all []expression) {
+	runs := false
+	for _, e := range all {
+		for _, r := range e.ranges {
+			never := r.every && r.pause == 0
+			runs = runs || !e.exclude && !never
+			if e.exclude {
+				continue
+			}
+			s.adviseRange(&e, &r)
+		}
+	}
+	if !runs {
+		s.warn(p, "it never runs")
+	}
+}
+
+func (s *Schedule) adviseRange(e *expression, r *timeRange) {
+	switch {
+	case r.kind == wholeDay && !r.every && r.text.text == "*":
+		s.warn(r.text, "* means once a day, 24 hours after the last run: an interval is written @10m")
+	case r.begin > r.end && !s.allDays(e):
+		s.warn(r.text, r.text.text+" is cut at midnight: on its days it means the hours after 00:00 and those before 24:00, not one night")
+	case r.spread && (r.kind == pointOfTime || r.every && r.pause < length(r)):
+		s.warn(r.text, "~ has no effect here: it spreads the begin of a range without an interval, or with a longer one")
+	}
+}
+
+// allDays says that the days of an expression are all weekdays of all months.
+func (s *Schedule) allDays(e *expression) bool {
+	return e.hi == e.lo+1 && s.sets[e.lo].weekly() && s.sets[e.lo].weekdays == allWeekdays
+}
+
+// adviseMonths warns of feb-apr, which reads like february and april to some.
+func (s *Schedule) adviseMonths(p part, a, b int) {
+	if b == (a+2)%12 {
+		s.warn(p, p.text+" has the month between too: without it, it is "+shortName(a, monthNames)+","+shortName(b, monthNames))
+	}
+}

@@ -1,0 +1,188 @@
+package schedule
+
+import "slices"
+
+// An exclusion is a part of the day that is left out on the days of some sets.
+type exclusion struct {
+	begin, end int32 // end not included
+	lo, hi     int
+}
+
+// build makes the clauses of OpenSVC expressions. Windows are cut where exclusions begin and end, so
+// that each piece is left out as a whole on the days of those that cover it: to search is the same then as
+// without exclusions.
+func (s *Schedule) build(p part, all []expression) error {
+	var out []exclusion
+	for _, e := range all {
+		if e.exclude {
+			out = appendExclusions(out, &e)
+		}
+	}
+	b := builder{s: s, out: out}
+	for _, e := range all {
+		if !e.exclude {
+			b.add(&e)
+		}
+		if len(s.clauses) > maxClauses || len(s.sets) > 1<<15 {
+			return p.wanted("a schedule of at most 256 windows, cut by its exclusions")
+		}
+	}
+	if !slices.ContainsFunc(s.clauses, func(c clause) bool { return c.weekly == 0 }) {
+		s.sets = nil
+	}
+	return nil
+}
+
+func appendExclusions(out []exclusion, e *expression) []exclusion {
+	for _, r := range e.ranges {
+		switch {
+		case r.every && r.pause == 0:
+		case r.begin > r.end:
+			out = append(out, exclusion{0, r.end, e.lo, e.hi}, exclusion{r.begin, day, e.lo, e.hi})
+		case r.kind == wholeDay:
+			out = append(out, exclusion{0, day, e.lo, e.hi})
+		case r.kind == pointOfTime:
+			out = append(out, exclusion{r.begin, r.begin + 1, e.lo, e.hi})
+		default:
+			out = append(out, exclusion{r.begin, r.end, e.lo, e.hi})
+		}
+	}
+	return out
+}
+
+// builder turns the ranges of expressions into clauses.
+type builder struct {
+	s      *Schedule
+	out    []exclusion
+	lo, hi int
+	plain  dates // of lo to hi, without exclusions
+}
+
+func (b *builder) add(e *expression) {
+	b.lo, b.hi = e.lo, e.hi
+	b.plain = newDates(b.s.sets, e.lo, e.hi)
+	for i := range e.ranges {
+		b.addRange(&e.ranges[i])
+	}
+}
+
+func (b *builder) addRange(r *timeRange) {
+	c := clause{kind: window, begin: r.begin, end: r.end + 1, pause: r.pause}
+	switch {
+	case r.every && r.pause == 0: // never
+		return
+	case r.every && r.pause%day == 0:
+		c.flags = civilPause
+	case r.every:
+	case r.kind == wholeDay:
+		c.flags, c.pause = civilPause, day
+	case r.kind == pointOfTime:
+		c.flags, c.pause = point|fixed, 2
+	default:
+		c.flags, c.pause = civilPause|once, length(r)+1
+	}
+	switch {
+	case r.kind == pointOfTime:
+		c.end = min(r.begin+2, day)
+		if r.every {
+			c.flags |= point | fixed
+		}
+		b.place(&c)
+	case r.begin <= r.end:
+		b.spread(&c, r, length(r))
+	default:
+		night, morning := c, c
+		night.end, morning.begin = day, 0
+		morning.flags |= afterNight
+		b.spread(&morning, r, length(r))
+		b.spread(&night, r, length(r))
+	}
+}
+
+// length is that of a window in seconds, between its first and its last.
+func length(r *timeRange) int32 {
+	if r.begin > r.end {
+		return r.end + day - r.begin
+	}
+	return r.end - r.begin
+}
+
+// spread puts off the slot of a window with ~ by a part of it.
+func (b *builder) spread(c *clause, r *timeRange, length int32) {
+	if r.spread && c.pause >= length {
+		c.flags |= spreads
+	}
+	edges := b.edges(c)
+	if c.is(spreads) && !b.s.random {
+		c.shift = b.draw(edges)
+	}
+	for i := range len(edges) - 1 {
+		piece := *c
+		piece.begin, piece.end = edges[i], edges[i+1]
+		piece.shift = min(max(c.slot()-piece.begin, 0), piece.end-piece.begin)
+		b.place(&piece)
+	}
+}
+
+// edges returns where a window begins, is cut by exclusions, and ends.
+func (b *builder) edges(c *clause) []int32 {
+	edges := []int32{c.begin, c.end}
+	for _, x := range b.out {
+		for _, t := range [2]int32{x.begin, x.end} {
+			if t > c.begin && t < c.end {
+				edges = append(edges, t)
+			}
+		}
+	}
+	slices.Sort(edges)
+	return slices.Compact(edges)
+}
+
+// draw chooses how much later than its begin the slot of a window is, so that no exclusion covers it if
+// that can be. The last second of the window is not chosen.
+func (b *builder) draw(edges []int32) int32 {
+	free := int32(0)
+	for i := range len(edges) - 1 {
+		if !b.covered(edges[i]) {
+			free += edges[i+1] - edges[i]
+		}
+	}
+	if free == 0 {
+		return 0
+	}
+	left := b.s.seed.below(free - 1)
+	for i := range len(edges) - 1 {
+		if size := edges[i+1] - edges[i]; b.covered(edges[i]) {
+			continue
+		} else if left < size {
+			return edges[i] + left - edges[0]
+		} else {
+			left -= size
+		}
+	}
+	return 0
+}
+
+func (b *builder) covered(t int32) bool {
+	return slices.ContainsFunc(b.out, func(x exclusion) bool { return x.begin <= t && t < x.end })
+}
+
+// place gives a clause its days: those of its expression without those of the exclusions that cover its begin.
+func (b *builder) place(c *clause) {
+	c.dates = b.plain
+	lo := len(b.s.sets)
+	for _, x := range b.out {
+		if x.begin <= c.begin && c.begin < x.end {
+			if len(b.s.sets) == lo {
+				b.s.sets = append(b.s.sets, b.s.sets[b.lo:b.hi]...)
+			}
+			b.s.sets = append(b.s.sets, b.s.sets[x.lo:x.hi]...)
+		}
+	}
+	if len(b.s.sets) > lo {
+		c.dates = newDates(b.s.sets, lo, len(b.s.sets))
+	}
+	if !c.never() {
+		b.s.clauses = append(b.s.clauses, *c)
+	}
+}

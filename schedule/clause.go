@@ -1,0 +1,222 @@
+package schedule
+
+import "math/bits"
+
+// kinds of a clause.
+const (
+	ticks  = uint8(iota) // instants: the hours, minutes and seconds of the dates
+	window               // from begin up to end on the dates, with a pause after the last run
+	grid                 // each pause seconds, counted from anchor
+	boot                 // once after each start of the host
+)
+
+// flags of a clause.
+const (
+	// fixed is a time of the day that is meant to happen once on its day, as 02:30 or a cron line
+	// without a star in its hours and minutes: what a clock change does to it is a choice.
+	fixed = uint8(1 << iota)
+	// once is a window without an interval of its own: one run in it, on each of its days.
+	once
+	// civilPause counts the pause on the local clock, so that a day is a day when clocks change.
+	civilPause
+	// periodDays is a pause that counts days, whatever the time of the last run: anacron's.
+	periodDays
+	// periodMonths is the same, of months.
+	periodMonths
+	// spreads is a window with ~: its begin is put off by a part of it.
+	spreads
+	// afterNight is the part of a range over midnight that comes first on its day: a slot of its own
+	// only where the day before has none of it.
+	afterNight
+	// point is a time of the day written as a window of two seconds.
+	point
+)
+
+// A clause says when runs may start. Seconds of the day count from 00:00 on the local clock.
+type clause struct {
+	kind  uint8
+	flags uint8
+	dates
+	begin, end int32  // of a window: seconds of the day, end not included; beyond a day it reaches into the next
+	shift      int32  // how much later than begin the slot of a window is
+	pause      int32  // the least seconds (days, months) from one run to the next
+	hours      uint32 // of ticks
+	minutes    uint64
+	seconds    uint64 // or, of a grid, the anchor
+}
+
+func (c *clause) is(flag uint8) bool { return c.flags&flag != 0 }
+
+func (c *clause) anchor() int64 { return int64(c.seconds) } //nolint:gosec // see newGrid
+
+// slots says that the clause has instants of its own: one or more on each of its days. What it has not
+// depends on the last run.
+func (c *clause) slots() bool {
+	return c.kind == ticks || c.kind == window && c.is(once|point) && !c.early()
+}
+
+// early says that the window is a piece, cut off by an exclusion, of one with ~ whose slot is later: no
+// run starts in it but one that waited for the pause after the last.
+func (c *clause) early() bool { return c.slot() >= c.end }
+
+// slot is the second of the day at which the run of a window is due.
+func (c *clause) slot() int32 { return c.begin + c.shift }
+
+// nextTime returns the first slot of a day at or after the second t, -1 for none.
+func (c *clause) nextTime(t int32) int32 {
+	if c.kind == window {
+		if t <= c.slot() {
+			return c.slot()
+		}
+		return -1
+	}
+	h, m, s := t/3600, t/60%60, t%60
+	if c.hours>>h&1 != 0 {
+		if c.minutes>>m&1 != 0 {
+			if rest := c.seconds >> s; rest != 0 {
+				return t + int32(bits.TrailingZeros64(rest)) //nolint:gosec // below 60
+			}
+		}
+		if rest := c.minutes >> (m + 1); rest != 0 {
+			return h*3600 + (m+1+int32(bits.TrailingZeros64(rest)))*60 + int32(bits.TrailingZeros64(c.seconds)) //nolint:gosec // below a day
+		}
+	}
+	if rest := c.hours >> (h + 1); rest != 0 {
+		return (h+1+int32(bits.TrailingZeros32(rest)))*3600 + c.firstInHour() //nolint:gosec // below a day
+	}
+	return -1
+}
+
+func (c *clause) firstInHour() int32 {
+	return int32(bits.TrailingZeros64(c.minutes)*60 + bits.TrailingZeros64(c.seconds)) //nolint:gosec // below an hour
+}
+
+// firstTime returns the first slot of a day.
+func (c *clause) firstTime() int32 {
+	if c.kind == window {
+		return c.slot()
+	}
+	return int32(bits.TrailingZeros32(c.hours))*3600 + c.firstInHour() //nolint:gosec // below a day
+}
+
+// prevTime returns the last slot of a day at or before the second t, -1 for none.
+func (c *clause) prevTime(t int32) int32 {
+	if c.kind == window {
+		if t >= c.slot() {
+			return c.slot()
+		}
+		return -1
+	}
+	h, m, s := t/3600, t/60%60, t%60
+	if c.hours>>h&1 != 0 {
+		if c.minutes>>m&1 != 0 {
+			if rest := c.seconds & (1<<(s+1) - 1); rest != 0 {
+				return h*3600 + m*60 + highest(rest)
+			}
+		}
+		if rest := c.minutes & (1<<m - 1); rest != 0 {
+			return h*3600 + highest(rest)*60 + highest(c.seconds)
+		}
+	}
+	if rest := c.hours & (1<<h - 1); rest != 0 {
+		return highest(uint64(rest))*3600 + highest(c.minutes)*60 + highest(c.seconds)
+	}
+	return -1
+}
+
+func highest(set uint64) int32 { return int32(63 - bits.LeadingZeros64(set)) } //nolint:gosec // below 64
+
+// rank returns how many slots of a day are before the second t.
+func (c *clause) rank(t int32) int64 {
+	if c.kind == window {
+		if t > c.slot() {
+			return 1
+		}
+		return 0
+	}
+	h, m, s := t/3600, t/60%60, t%60
+	perMinute := bits.OnesCount64(c.seconds)
+	perHour := perMinute * bits.OnesCount64(c.minutes)
+	n := perHour * bits.OnesCount32(c.hours&(1<<h-1))
+	if c.hours>>h&1 != 0 {
+		n += perMinute * bits.OnesCount64(c.minutes&(1<<m-1))
+		if c.minutes>>m&1 != 0 {
+			n += bits.OnesCount64(c.seconds & (1<<s - 1))
+		}
+	}
+	return int64(n)
+}
+
+// nextSlot returns the first slot of a clause at or after a local time.
+func (s *Schedule) nextSlot(c *clause, local int64) (int64, bool) {
+	d := floorDay(local)
+	n, ok := s.nextDay(&c.dates, d)
+	if ok && n == d {
+		if t := c.nextTime(int32(local - d*day)); t >= 0 { //nolint:gosec // below a day
+			return d*day + int64(t), true
+		}
+		n, ok = s.nextDay(&c.dates, d+1)
+	}
+	return n*day + int64(c.firstTime()), ok
+}
+
+// prevSlot returns the last slot of a clause at or before a local time.
+func (s *Schedule) prevSlot(c *clause, local int64) (int64, bool) {
+	d := floorDay(local)
+	n, ok := s.prevDay(&c.dates, d)
+	if ok && n == d {
+		if t := c.prevTime(int32(local - d*day)); t >= 0 { //nolint:gosec // below a day
+			return d*day + int64(t), true
+		}
+		n, ok = s.prevDay(&c.dates, d-1)
+	}
+	return n*day + int64(c.prevTime(day-1)), ok
+}
+
+// countSlots returns how many slots the local times from a up to b have.
+func (s *Schedule) countSlots(c *clause, a, b int64) int64 {
+	if b <= a {
+		return 0
+	}
+	da, db := floorDay(a), floorDay(b)
+	n := s.countDays(&c.dates, da, db) * c.rank(day-1+1)
+	if s.has(&c.dates, da) {
+		n -= c.rank(int32(a - da*day)) //nolint:gosec // below a day
+	}
+	if b > db*day && s.has(&c.dates, db) {
+		n += c.rank(int32(b - db*day)) //nolint:gosec // below a day
+	}
+	return n
+}
+
+// nextStart returns the first local time at or after local at which a window lets a run start. Where
+// local is there because of the pause after the last run, bound, it is not put off in a window with ~.
+func (s *Schedule) nextStart(c *clause, local int64, bound bool) (int64, bool) {
+	d := floorDay(local)
+	t := int32(local - d*day) //nolint:gosec // below a day
+	if c.end > day && t+day < c.end && s.has(&c.dates, d-1) {
+		return local, true
+	}
+	n, ok := s.nextDay(&c.dates, d)
+	if ok && n == d {
+		switch slot := s.start(c, d); {
+		case t < c.end && (t >= slot || bound && t >= c.begin):
+			return local, true
+		case t < slot && slot < c.end:
+			return d*day + int64(slot), true
+		}
+		n, ok = s.nextDay(&c.dates, d+1)
+	}
+	if !ok || c.early() {
+		return 0, false
+	}
+	return n*day + int64(s.start(c, n)), true
+}
+
+// start is the second of a day at which the window of that day has its slot.
+func (s *Schedule) start(c *clause, n int64) int32 {
+	if c.is(spreads) && s.random {
+		return c.begin + s.seed.at(n).below(c.end-c.begin-1)
+	}
+	return c.slot()
+}

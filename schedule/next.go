@@ -1,0 +1,197 @@
+package schedule
+
+import (
+	"math"
+	"time"
+)
+
+// Next returns the earliest instant, in whole seconds, at which a run may start: not before now, and
+// after last. The last run, zero for none, is the newest scheduled one, whatever became of it. An
+// instant of the past is a start only inside its window: what was missed is told by Latest. With ok
+// false there is no such instant, now or ever, before the year 2200.
+func (s *Schedule) Next(last, now time.Time) (next time.Time, ok bool) {
+	u, ok := s.next(instant(last), ceil(now))
+	if !ok {
+		return time.Time{}, false
+	}
+	return s.zone.time(u), true
+}
+
+// never is the instant of a run that was not: so early that no pause reaches from it.
+const never = math.MinInt64 / 4
+
+func instant(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return t.Unix()
+}
+
+func ceil(t time.Time) int64 {
+	if t.Nanosecond() > 0 {
+		return t.Unix() + 1
+	}
+	return t.Unix()
+}
+
+// next is Next in seconds since 1970.
+func (s *Schedule) next(last, now int64) (best int64, ok bool) {
+	if s.limits != nil {
+		now = max(now, s.limits.from)
+	}
+	shift := int64(s.shift)
+	for i := range s.clauses {
+		u, found := s.first(&s.clauses[i], last-shift, now-shift)
+		if found && (!ok || u+shift < best) {
+			best, ok = u+shift, true
+		}
+	}
+	if ok && s.limits != nil && best > s.limits.until {
+		return 0, false
+	}
+	return best, ok
+}
+
+// first is next for one clause.
+func (s *Schedule) first(c *clause, last, now int64) (int64, bool) {
+	from := max(now, last+1)
+	switch c.kind {
+	case ticks:
+		return s.search(c, from, never, false)
+	case grid:
+		return c.nextOnGrid(last, from)
+	case boot:
+		return s.booted(), s.booted() >= from
+	}
+	switch {
+	case c.is(periodDays | periodMonths):
+		return s.search(c, max(from, s.booted()+int64(c.shift)), c.due(s.zone, last), false)
+	case last == never:
+		return s.search(c, from, never, false)
+	case c.is(civilPause):
+		least := s.zone.local(last) + int64(c.pause)
+		return s.search(c, from, least, least > s.zone.local(now))
+	}
+	least := last + int64(c.pause)
+	return s.search(c, max(from, least), never, least > now)
+}
+
+// due returns the local midnight at which the period of a clause that counts days or months is over.
+func (c *clause) due(z *Zone, last int64) int64 {
+	if last == never {
+		return never
+	}
+	n := floorDay(z.local(last))
+	if c.is(periodDays) {
+		return (n + int64(c.pause)) * day
+	}
+	y, m, d := date(n)
+	m += int(c.pause) - 1
+	y, m = y+m/12, m%12+1
+	return dayNumber(y, m, min(d, monthDays(y, m))) * day
+}
+
+// nextOnGrid steps from the anchor, or from the end of the last run.
+func (c *clause) nextOnGrid(last, from int64) (int64, bool) {
+	from = max(from, c.anchor())
+	if c.is(once) {
+		return max(from, last+int64(c.pause)), true
+	}
+	return from + mod(c.anchor()-from, int64(c.pause)), true
+}
+
+func (s *Schedule) booted() int64 {
+	if s.limits == nil {
+		return never
+	}
+	return s.limits.boot
+}
+
+// search returns the first start of a clause at or after the instant from and the local time least.
+// It goes from stretch to stretch of the zone, as in one of them local time is plain arithmetic, and
+// over those that can have none.
+func (s *Schedule) search(c *clause, from, least int64, bound bool) (int64, bool) {
+	z := s.zone
+	for i := z.at(from); ; bound = false {
+		lost, isLost := s.lostAfter(c, i, from, least)
+		offset := int64(z.offsets[i])
+		local, ok := s.nextIn(c, i, max(from+offset, least), bound)
+		switch u := local - offset; {
+		case ok && u < z.end(i) && !(isLost && lost < u):
+			return u, true
+		case isLost:
+			return lost, true
+		case i+1 >= len(z.starts), !ok && !s.repeats(i+1):
+			return 0, false
+		}
+		i++
+		if ok {
+			i = max(i, z.at(local-offset-2*day))
+		}
+		from = z.starts[i]
+	}
+}
+
+// nextIn returns the first local time of a clause in stretch i. The times that clocks show twice belong
+// to one of the two stretches, for a clause that is fixed.
+func (s *Schedule) nextIn(c *clause, i int, local int64, bound bool) (int64, bool) {
+	if c.kind == window && !c.is(point) {
+		return s.nextStart(c, local, bound)
+	}
+	if c.is(fixed) && s.overlap == OverlapFirst {
+		if was, is := s.zone.change(i); is < was {
+			local = max(local, was)
+		}
+	}
+	local, ok := s.nextTick(c, local, bound)
+	if ok && c.is(fixed) && s.overlap == OverlapSecond {
+		if was, is := s.zone.change(i + 1); is <= local && local < was {
+			return s.nextTick(c, was, bound)
+		}
+	}
+	return local, ok
+}
+
+func (s *Schedule) nextTick(c *clause, local int64, bound bool) (int64, bool) {
+	if c.kind == window {
+		return s.nextStart(c, local, bound)
+	}
+	return s.nextSlot(c, local)
+}
+
+// repeats says that the change at the begin of stretch i shows local times again, so that a clause
+// without a later start may have one there.
+func (s *Schedule) repeats(i int) bool {
+	was, is := s.zone.change(i)
+	return is < was
+}
+
+// lostAfter returns when a slot runs that fell into the gap at the begin of stretch i: at the first
+// instant after it, or with GapShift when the clock would have shown its time.
+func (s *Schedule) lostAfter(c *clause, i int, from, least int64) (int64, bool) {
+	was, is := s.zone.change(i)
+	start := s.zone.starts[i]
+	if was >= is || from >= start+is-was || !c.is(fixed|once) {
+		return 0, false
+	}
+	switch s.gap {
+	case GapAfter:
+		_, ok := s.lost(c, max(was, least), is)
+		return start, ok && from == start
+	case GapShift:
+		local, ok := s.lost(c, max(was+from-start, least), is)
+		return start + local - was, ok
+	default:
+		return 0, false
+	}
+}
+
+// lost returns the first slot in a gap, from a up to b. A window that reaches out of the gap is not
+// lost: it has a start at its end.
+func (s *Schedule) lost(c *clause, a, b int64) (int64, bool) {
+	local, ok := s.nextSlot(c, a)
+	if ok && c.kind == window && floorDay(local)*day+int64(c.end) > b {
+		ok = false
+	}
+	return local, ok && local < b
+}
