@@ -31,7 +31,7 @@ func (s *Schedule) inside(c *clause, u int64) bool {
 // rested says that the pause after the last run is over at the instant u.
 func (s *Schedule) rested(c *clause, last, u int64) bool {
 	switch {
-	case last == never:
+	case last <= never:
 		return true
 	case c.is(periodDays | periodMonths):
 		return s.zone.local(u) >= c.due(s.zone, last)

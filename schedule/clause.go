@@ -59,6 +59,10 @@ func (c *clause) slots() bool {
 // run starts in it but one that waited for the pause after the last.
 func (c *clause) early() bool { return c.slot() >= c.end }
 
+// pauses says that a run may start as soon as the pause after the last is over, and not at the slot of
+// a later day.
+func (c *clause) pauses() bool { return !c.is(periodDays | periodMonths) }
+
 // slot is the second of the day at which the run of a window is due.
 func (c *clause) slot() int32 { return c.begin + c.shift }
 
@@ -189,9 +193,9 @@ func (s *Schedule) countSlots(c *clause, a, b int64) int64 {
 	return n
 }
 
-// nextStart returns the first local time at or after local at which a window lets a run start. Where
-// local is there because of the pause after the last run, bound, it is not put off in a window with ~.
-func (s *Schedule) nextStart(c *clause, local int64, bound bool) (int64, bool) {
+// nextStart returns the first local time at or after local at which a window lets a run start. In a window
+// in which the pause after the last run ended, at the local time rested, it need not wait for the slot.
+func (s *Schedule) nextStart(c *clause, local, rested int64) (int64, bool) {
 	d := floorDay(local)
 	t := int32(local - d*day) //nolint:gosec // below a day
 	if c.end > day && t+day < c.end && s.has(&c.dates, d-1) {
@@ -200,7 +204,7 @@ func (s *Schedule) nextStart(c *clause, local int64, bound bool) (int64, bool) {
 	n, ok := s.nextDay(&c.dates, d)
 	if ok && n == d {
 		switch slot := s.start(c, d); {
-		case t < c.end && (t >= slot || bound && t >= c.begin):
+		case t < c.end && (t >= slot || t >= c.begin && c.pauses() && rested >= d*day+int64(c.begin)):
 			return local, true
 		case t < slot && slot < c.end:
 			return d*day + int64(slot), true

@@ -12,22 +12,28 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 	if s.limits != nil {
 		from, to = max(from, s.limits.from-1), min(to, s.limits.until)
 	}
-	from, to = from-int64(s.shift), to-int64(s.shift)
-	best, count := int64(never), int64(0)
+	best, count, waits := int64(never), int64(0), int64(0)
 	for i := range s.clauses {
 		c := &s.clauses[i]
-		if u, found := s.newest(c, from, to); found {
-			best, ok = max(best, u), true
-			count += s.countSince(c, from, to)
+		late := s.late(c)
+		u, found := s.newest(c, from-late, to-late)
+		switch {
+		case !found:
+			continue
+		case c.counts():
+			count += s.countSince(c, from-late, to-late)
+		default:
+			waits = 1
 		}
+		best, ok = max(best, u+late), true
 	}
 	if !ok {
 		return time.Time{}, 0, false
 	}
-	if last.IsZero() {
+	if count += waits; last.IsZero() {
 		count = 1
 	}
-	return s.zone.time(best + int64(s.shift)), int(count - 1), true
+	return s.zone.time(best), int(count - 1), true
 }
 
 // newest returns the newest slot of a clause after last and not after now.
@@ -50,7 +56,7 @@ func (s *Schedule) newest(c *clause, last, now int64) (int64, bool) {
 // outstanding returns the slot of a clause whose slots depend on the last run.
 func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 	from := last + 1
-	if last == never {
+	if last <= never {
 		from = now
 	}
 	u, ok := s.first(c, last, from)
@@ -63,18 +69,19 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 	return u, true
 }
 
-// countSince returns how many slots of a clause are after last and not after now.
+// counts says that the slots of a clause can be counted: they do not depend on the last run.
+func (c *clause) counts() bool { return c.slots() || c.kind == boot || c.kind == grid && !c.is(once) }
+
+// countSince returns how many slots of a clause that counts are after last and not after now.
 func (s *Schedule) countSince(c *clause, last, now int64) int64 {
 	switch {
-	case last == never:
+	case last <= never || c.kind == boot:
 		return 1
-	case c.slots():
-		return s.count(c.own(), last+1, now+1)
-	case c.kind == grid && !c.is(once):
+	case c.kind == grid:
 		first, _ := c.nextOnGrid(last, last+1)
 		return (now-first)/int64(c.pause) + 1
 	}
-	return 1
+	return s.count(c.own(), last+1, now+1)
 }
 
 // own returns the clause with the days on which it has a slot of its own: see afterNight.
@@ -121,12 +128,18 @@ func (s *Schedule) prevIn(c *clause, i int, local int64) (int64, bool) {
 		}
 	}
 	local, ok := s.prevSlot(c, local)
-	if ok && c.is(fixed) && s.overlap == OverlapFirst {
+	if ok && s.firstOnly(c) {
 		if was, is := s.zone.change(i); is <= local && local < was {
 			return is - 1, true // it was in the stretch before
 		}
 	}
 	return local, ok
+}
+
+// firstOnly says that a slot of the clause, where clocks show its time twice, is the first of the two. A
+// window without an interval has one slot a day always.
+func (s *Schedule) firstOnly(c *clause) bool {
+	return c.is(once) || c.is(fixed) && s.overlap == OverlapFirst
 }
 
 // lostBefore returns the last run, at or before the instant to, of the slots that fell into the gap at
@@ -170,7 +183,7 @@ func (s *Schedule) count(c *clause, a, b int64) (n int64) {
 }
 
 func (s *Schedule) countIn(c *clause, i int, a, b int64) int64 {
-	if c.is(fixed) && s.overlap == OverlapFirst {
+	if s.firstOnly(c) {
 		if was, is := s.zone.change(i); is < was {
 			a = max(a, was)
 		}

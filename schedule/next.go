@@ -39,11 +39,12 @@ func (s *Schedule) next(last, now int64) (best int64, ok bool) {
 	if s.limits != nil {
 		now = max(now, s.limits.from)
 	}
-	shift := int64(s.shift)
 	for i := range s.clauses {
-		u, found := s.first(&s.clauses[i], last-shift, now-shift)
-		if found && (!ok || u+shift < best) {
-			best, ok = u+shift, true
+		c := &s.clauses[i]
+		late := s.late(c)
+		u, found := s.first(c, last-late, now-late)
+		if found && (!ok || u+late < best) {
+			best, ok = u+late, true
 		}
 	}
 	if ok && s.limits != nil && best > s.limits.until {
@@ -52,12 +53,20 @@ func (s *Schedule) next(last, now int64) (best int64, ok bool) {
 	return best, ok
 }
 
+// late is how much later the slots of a clause are for the keyword spread. Windows have it in their shift.
+func (s *Schedule) late(c *clause) int64 {
+	if c.kind == window && !c.is(point) {
+		return 0
+	}
+	return int64(s.shift)
+}
+
 // first is next for one clause.
 func (s *Schedule) first(c *clause, last, now int64) (int64, bool) {
 	from := max(now, last+1)
 	switch c.kind {
 	case ticks:
-		return s.search(c, from, never, false)
+		return s.search(c, from, never, never)
 	case grid:
 		return c.nextOnGrid(last, from)
 	case boot:
@@ -65,20 +74,18 @@ func (s *Schedule) first(c *clause, last, now int64) (int64, bool) {
 	}
 	switch {
 	case c.is(periodDays | periodMonths):
-		return s.search(c, max(from, s.booted()+int64(c.shift)), c.due(s.zone, last), false)
-	case last == never:
-		return s.search(c, from, never, false)
+		return s.search(c, max(from, s.booted()+int64(c.shift)), c.due(s.zone, last), never)
+	case last <= never:
+		return s.search(c, from, never, never)
 	case c.is(civilPause):
-		least := s.zone.local(last) + int64(c.pause)
-		return s.search(c, from, least, least > s.zone.local(now))
+		return s.search(c, from, s.zone.local(last)+int64(c.pause), never)
 	}
-	least := last + int64(c.pause)
-	return s.search(c, max(from, least), never, least > now)
+	return s.search(c, from, never, last+int64(c.pause))
 }
 
 // due returns the local midnight at which the period of a clause that counts days or months is over.
 func (c *clause) due(z *Zone, last int64) int64 {
-	if last == never {
+	if last <= never {
 		return never
 	}
 	n := floorDay(z.local(last))
@@ -107,15 +114,16 @@ func (s *Schedule) booted() int64 {
 	return s.limits.boot
 }
 
-// search returns the first start of a clause at or after the instant from and the local time least.
-// It goes from stretch to stretch of the zone, as in one of them local time is plain arithmetic, and
-// over those that can have none.
-func (s *Schedule) search(c *clause, from, least int64, bound bool) (int64, bool) {
+// search returns the first start of a clause at or after the instants from and rested, and the local
+// time least: the end of the pause after the last run is one of the latter two. It goes from stretch to stretch of
+// the zone, as in one of them local time is plain arithmetic, and over those that can have none.
+func (s *Schedule) search(c *clause, from, least, rested int64) (int64, bool) {
 	z := s.zone
-	for i := z.at(from); ; bound = false {
+	from = max(from, rested)
+	for i := z.at(from); ; {
 		lost, isLost := s.lostAfter(c, i, from, least)
 		offset := int64(z.offsets[i])
-		local, ok := s.nextIn(c, i, max(from+offset, least), bound)
+		local, ok := s.nextIn(c, i, max(from+offset, least), max(rested+offset, least))
 		switch u := local - offset; {
 		case ok && u < z.end(i) && !(isLost && lost < u):
 			return u, true
@@ -133,28 +141,28 @@ func (s *Schedule) search(c *clause, from, least int64, bound bool) (int64, bool
 }
 
 // nextIn returns the first local time of a clause in stretch i. The times that clocks show twice belong
-// to one of the two stretches, for a clause that is fixed.
-func (s *Schedule) nextIn(c *clause, i int, local int64, bound bool) (int64, bool) {
+// to one of the two stretches, for a clause that is fixed. The pause after the last run ended at rested.
+func (s *Schedule) nextIn(c *clause, i int, local, rested int64) (int64, bool) {
 	if c.kind == window && !c.is(point) {
-		return s.nextStart(c, local, bound)
+		return s.nextStart(c, local, rested)
 	}
 	if c.is(fixed) && s.overlap == OverlapFirst {
 		if was, is := s.zone.change(i); is < was {
 			local = max(local, was)
 		}
 	}
-	local, ok := s.nextTick(c, local, bound)
+	local, ok := s.nextTick(c, local, rested)
 	if ok && c.is(fixed) && s.overlap == OverlapSecond {
 		if was, is := s.zone.change(i + 1); is <= local && local < was {
-			return s.nextTick(c, was, bound)
+			return s.nextTick(c, was, rested)
 		}
 	}
 	return local, ok
 }
 
-func (s *Schedule) nextTick(c *clause, local int64, bound bool) (int64, bool) {
+func (s *Schedule) nextTick(c *clause, local, rested int64) (int64, bool) {
 	if c.kind == window {
-		return s.nextStart(c, local, bound)
+		return s.nextStart(c, local, rested)
 	}
 	return s.nextSlot(c, local)
 }

@@ -105,7 +105,22 @@ func Parse(text string, o Options) (*Schedule, error) {
 	if err := s.parse(body, &o); err != nil {
 		return nil, err
 	}
+	if _, looked := look(whole(s.text)); looked != n {
+		s.text = n.String() + ": " + s.text
+	}
+	s.spread(min(o.Spread, 30*24*time.Hour))
 	return s, nil
+}
+
+// spread puts off the slots by a part of d. Those of a window stay inside it, and ~ has its own.
+func (s *Schedule) spread(d time.Duration) {
+	n := int32(d / time.Second) //nolint:gosec // at most 30 days
+	s.shift = s.seed.below(n)
+	for i := range s.clauses {
+		if c := &s.clauses[i]; n > 0 && c.kind == window && !c.is(point|spreads) && c.shift == 0 {
+			c.shift = s.seed.below(min(n, c.end-c.begin-1))
+		}
+	}
 }
 
 func (s *Schedule) parse(p part, o *Options) error {

@@ -41,6 +41,9 @@ func NewZone(loc *time.Location) *Zone {
 		if end.IsZero() || end.After(horizon) {
 			break
 		}
+		if !end.After(t) { // package time says so of the last day of leap years that only a rule covers
+			end = t.Add(24 * time.Hour)
+		}
 		if _, o := end.Zone(); o != offset { // a change of the name alone is none
 			offset = o
 			z.starts, z.offsets = append(z.starts, end.Unix()), append(z.offsets, int32(offset)) //nolint:gosec // below a day

@@ -1,0 +1,96 @@
+package schedule
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Parser reads schedules, and keeps what they share: each zone is laid out once, and equal texts that
+// mean the same make one Schedule. It may be used by several goroutines.
+type Parser struct {
+	load   func(name string) (*time.Location, error)
+	mu     sync.Mutex
+	zones  map[string]*Zone
+	shared map[sharedKey]*Schedule
+}
+
+// sharedKey is all that the meaning of a text depends on.
+type sharedKey struct {
+	text                       string
+	zone                       *Zone
+	notBefore, notAfter, start int64
+	spread                     time.Duration
+	seed                       Seed
+	gap                        Gap
+	overlap                    Overlap
+	random                     bool
+}
+
+// maxShared bounds what a Parser that lives long keeps of texts that are no longer in use.
+const maxShared = 1 << 16
+
+// NewParser returns a Parser that finds zones by load, which is time.LoadLocation but in tests.
+func NewParser(load func(name string) (*time.Location, error)) *Parser {
+	return &Parser{load: load, zones: map[string]*Zone{}, shared: map[sharedKey]*Schedule{}}
+}
+
+// Zone finds a zone by its name in the time zone database. The empty name is UTC.
+func (p *Parser) Zone(name string) (*Zone, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if z := p.zones[name]; z != nil {
+		return z, nil
+	}
+	loc, err := p.load(name)
+	if err != nil {
+		return nil, err
+	}
+	z := NewZone(loc)
+	p.zones[name] = z
+	return z, nil
+}
+
+// Parse is the function Parse, with the zones of p where the options have none.
+func (p *Parser) Parse(text string, o Options) (*Schedule, error) {
+	if o.Zones == nil {
+		o.Zones = p.Zone
+	}
+	if o.Zone == nil {
+		z, err := p.Zone("")
+		if err != nil {
+			return nil, err
+		}
+		o.Zone = z
+	}
+	key := keyOf(text, &o)
+	p.mu.Lock()
+	s := p.shared[key]
+	p.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	s, err := Parse(text, o)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.shared) >= maxShared {
+		clear(p.shared)
+	}
+	p.shared[key] = s
+	return s, nil
+}
+
+// keyOf leaves out the seed where nothing depends on it, so that the tasks of a fleet share.
+func keyOf(text string, o *Options) sharedKey {
+	seed := o.Seed
+	if o.Spread == 0 && !strings.ContainsAny(text, "~HR") { // a range with ~, cron's H, RANDOM_DELAY
+		seed = 0
+	}
+	return sharedKey{
+		text: text, zone: o.Zone, spread: o.Spread, seed: seed, gap: o.Gap, overlap: o.Overlap, random: o.Random,
+		notBefore: instant(o.NotBefore), notAfter: instant(o.NotAfter), start: instant(o.Boot),
+	}
+}
