@@ -70,7 +70,7 @@ func (s *Schedule) startable(last, now, newest time.Time) bool {
 	from, to := instant(last), now.Unix()
 	for i := range s.clauses {
 		c := &s.clauses[i]
-		if u, ok := s.newest(c, from-s.late(c), to-s.late(c)); !ok || u+s.late(c) != newest.Unix() {
+		if u, ok := s.newest(i, from-s.late(c), to-s.late(c)); !ok || u+s.late(c) != newest.Unix() {
 			continue
 		}
 		if c.kind != window || c.is(point) || s.inside(c, to) && s.rested(c, from, to) {

@@ -23,11 +23,11 @@ func (s *Schedule) build(p part, all []expression) error {
 		if !e.exclude {
 			b.add(&e)
 		}
-		if len(s.clauses) > maxClauses || len(s.sets) > 1<<15 {
-			return p.wanted("a schedule of at most 256 windows, cut by its exclusions")
+		if b.full() {
+			return p.wanted("a schedule of at most 255 windows, cut by its exclusions")
 		}
 	}
-	if !slices.ContainsFunc(s.clauses, func(c clause) bool { return c.weekly == 0 }) {
+	if !slices.ContainsFunc(s.clauses, func(c clause) bool { return c.weekly == 0 || c.pieces+c.evenings > 0 }) {
 		s.sets = nil
 	}
 	return nil
@@ -56,6 +56,7 @@ type builder struct {
 	out    []exclusion
 	lo, hi int
 	plain  dates // of lo to hi, without exclusions
+	pieces uint8 // that the last window was cut into, and that have slots
 }
 
 func (b *builder) add(e *expression) {
@@ -93,9 +94,9 @@ func (b *builder) addRange(r *timeRange) {
 	default:
 		night, morning := c, c
 		night.end, morning.begin = day, 0
-		morning.flags |= afterNight
-		b.spread(&morning, r, length(r))
 		b.spread(&night, r, length(r))
+		morning.evenings = b.pieces
+		b.spread(&morning, r, length(r))
 	}
 }
 
@@ -116,13 +117,19 @@ func (b *builder) spread(c *clause, r *timeRange, length int32) {
 	if c.is(spreads) && !b.s.random {
 		c.shift = b.draw(edges)
 	}
-	for i := range len(edges) - 1 {
+	b.pieces = 0
+	for i := 0; i < len(edges)-1 && !b.full(); i++ {
 		piece := *c
-		piece.begin, piece.end = edges[i], edges[i+1]
+		piece.begin, piece.end, piece.pieces = edges[i], edges[i+1], b.pieces
 		piece.shift = min(max(c.slot()-piece.begin, 0), piece.end-piece.begin)
-		b.place(&piece)
+		if b.place(&piece) && piece.slots() {
+			b.pieces++
+		}
 	}
 }
+
+// full says that there are more clauses, or sets, than a search may look at.
+func (b *builder) full() bool { return len(b.s.clauses) > maxClauses || len(b.s.sets) > maxSets }
 
 // edges returns where a window begins, is cut by exclusions, and ends.
 func (b *builder) edges(c *clause) []int32 {
@@ -152,11 +159,12 @@ func (b *builder) draw(edges []int32) int32 {
 	}
 	left := b.s.seed.below(free - 1)
 	for i := range len(edges) - 1 {
-		if size := edges[i+1] - edges[i]; b.covered(edges[i]) {
-			continue
-		} else if left < size {
+		size := edges[i+1] - edges[i]
+		switch {
+		case b.covered(edges[i]):
+		case left < size:
 			return edges[i] + left - edges[0]
-		} else {
+		default:
 			left -= size
 		}
 	}
@@ -167,8 +175,9 @@ func (b *builder) covered(t int32) bool {
 	return slices.ContainsFunc(b.out, func(x exclusion) bool { return x.begin <= t && t < x.end })
 }
 
-// place gives a clause its days: those of its expression without those of the exclusions that cover its begin.
-func (b *builder) place(c *clause) {
+// place gives a clause its days, those of its expression without those of the exclusions that cover its
+// begin, and keeps it if there are any.
+func (b *builder) place(c *clause) (placed bool) {
 	c.dates = b.plain
 	lo := len(b.s.sets)
 	for _, x := range b.out {
@@ -182,7 +191,9 @@ func (b *builder) place(c *clause) {
 	if len(b.s.sets) > lo {
 		c.dates = newDates(b.s.sets, lo, len(b.s.sets))
 	}
-	if !c.never() {
-		b.s.clauses = append(b.s.clauses, *c)
+	if c.never() {
+		return false
 	}
+	b.s.clauses = append(b.s.clauses, *c)
+	return true
 }

@@ -25,17 +25,17 @@ const (
 	periodMonths
 	// spreads is a window with ~: its begin is put off by a part of it.
 	spreads
-	// afterNight is the part of a range over midnight that comes first on its day: a slot of its own
-	// only where the day before has none of it.
-	afterNight
 	// point is a time of the day written as a window of two seconds.
 	point
 )
 
 // A clause says when runs may start. Seconds of the day count from 00:00 on the local clock.
 type clause struct {
-	kind  uint8
-	flags uint8
+	kind   uint8
+	flags  uint8
+	pieces uint8 // so many clauses before this one are pieces of the same window, in the order of the day
+	// So many before them are pieces of the evening of the same range over midnight: see own.
+	evenings uint8
 	dates
 	begin, end int32  // of a window: seconds of the day, end not included; beyond a day it reaches into the next
 	shift      int32  // how much later than begin the slot of a window is
@@ -203,11 +203,8 @@ func (s *Schedule) nextStart(c *clause, local, rested int64) (int64, bool) {
 	}
 	n, ok := s.nextDay(&c.dates, d)
 	if ok && n == d {
-		switch slot := s.start(c, d); {
-		case t < c.end && (t >= slot || t >= c.begin && c.pauses() && rested >= d*day+int64(c.begin)):
-			return local, true
-		case t < slot && slot < c.end:
-			return d*day + int64(slot), true
+		if at := s.startFrom(c, d, t, rested); at >= 0 {
+			return d*day + int64(at), true
 		}
 		n, ok = s.nextDay(&c.dates, d+1)
 	}
@@ -215,6 +212,19 @@ func (s *Schedule) nextStart(c *clause, local, rested int64) (int64, bool) {
 		return 0, false
 	}
 	return n*day + int64(s.start(c, n)), true
+}
+
+// startFrom returns the first second of day n, from t on, at which a run may start; -1 for none.
+func (s *Schedule) startFrom(c *clause, n int64, t int32, rested int64) int32 {
+	switch slot := s.start(c, n); {
+	case t >= c.end:
+		return -1
+	case t >= slot, t >= c.begin && c.pauses() && rested >= n*day+int64(c.begin):
+		return t
+	case slot < c.end:
+		return slot
+	}
+	return -1
 }
 
 // start is the second of a day at which the window of that day has its slot.

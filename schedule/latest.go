@@ -16,12 +16,12 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 	for i := range s.clauses {
 		c := &s.clauses[i]
 		late := s.late(c)
-		u, found := s.newest(c, from-late, to-late)
+		u, found := s.newest(i, from-late, to-late)
 		switch {
 		case !found:
 			continue
 		case c.counts():
-			count += s.countSince(c, from-late, to-late)
+			count += s.countSince(i, from-late, to-late)
 		default:
 			waits = 1
 		}
@@ -37,12 +37,13 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 }
 
 // newest returns the newest slot of a clause after last and not after now.
-func (s *Schedule) newest(c *clause, last, now int64) (int64, bool) {
+func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
+	c := &s.clauses[i]
 	switch {
 	case now <= last:
 		return 0, false
 	case c.slots():
-		u, ok := s.searchBack(c.own(), now)
+		u, ok := s.searchBack(s.own(i), now)
 		return u, ok && u > last
 	case c.kind == grid && !c.is(once):
 		u := now - mod(now-c.anchor(), int64(c.pause))
@@ -73,7 +74,8 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 func (c *clause) counts() bool { return c.slots() || c.kind == boot || c.kind == grid && !c.is(once) }
 
 // countSince returns how many slots of a clause that counts are after last and not after now.
-func (s *Schedule) countSince(c *clause, last, now int64) int64 {
+func (s *Schedule) countSince(i int, last, now int64) int64 {
+	c := &s.clauses[i]
 	switch {
 	case last <= never || c.kind == boot:
 		return 1
@@ -81,20 +83,18 @@ func (s *Schedule) countSince(c *clause, last, now int64) int64 {
 		first, _ := c.nextOnGrid(last, last+1)
 		return (now-first)/int64(c.pause) + 1
 	}
-	return s.count(c.own(), last+1, now+1)
+	return s.count(s.own(i), last+1, now+1)
 }
 
-// own returns the clause with the days on which it has a slot of its own: see afterNight.
-func (c *clause) own() *clause {
-	if !c.is(afterNight) {
+// own returns a clause with the days on which it has a slot of its own: of the pieces of a window that was
+// cut by exclusions the first of the day has it, and of a range over midnight the evening.
+func (s *Schedule) own(i int) *clause {
+	c := &s.clauses[i]
+	if c.pieces == 0 && c.evenings == 0 {
 		return c
 	}
 	o := *c
-	o.firsts = true
-	o.weekly &^= o.weekly<<1 | o.weekly>>6
-	if o.weekly == 0 && c.weekly != 0 {
-		o.months = 0
-	}
+	o.index, o.earlier, o.nights, o.weekly = uint16(i), c.pieces, c.evenings, 0 //nolint:gosec // see maxClauses
 	return &o
 }
 

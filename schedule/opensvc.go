@@ -7,8 +7,12 @@ import (
 
 // The notation of OpenSVC: "[!] timeranges [days [weeks [months]]]", or a JSON list of such.
 
-// maxClauses bounds what a search looks at: the windows of all expressions, cut where exclusions begin and end.
-const maxClauses = 256
+// maxClauses and maxSets bound what a search looks at: the windows of all expressions, cut where exclusions
+// begin and end, and the sets of days of each.
+const (
+	maxClauses = 255
+	maxSets    = 1 << 14
+)
 
 // A timeRange is one of the ranges of an expression, as written.
 type timeRange struct {
@@ -57,11 +61,8 @@ func (s *Schedule) parseOpenSVC(p part) error {
 }
 
 func listText(text string, members int) string {
-	switch {
-	case members == 1:
+	if members < 2 {
 		return text
-	case members == 0:
-		return ""
 	}
 	return `["` + text + `"]`
 }
@@ -187,8 +188,8 @@ func (s *Schedule) parseRanges(p part, text []byte) (ranges []timeRange, _ []byt
 	for i, more := 0, true; more; i++ {
 		var item part
 		item, p, more = p.next(',')
-		r, err := s.parseRange(item)
-		if err != nil {
+		var r timeRange
+		if r, err = s.parseRange(item); err != nil {
 			return nil, text, err
 		}
 		if i > 0 {

@@ -200,54 +200,66 @@ func look(p part) (part, Notation) {
 
 // looks tells the notation of a text without a prefix by its first words.
 func looks(p part) Notation {
-	first, rest := p.word()
-	second, _ := rest.word()
+	first, second, words := opening(p.text)
 	switch {
-	case first.text == "every":
-		return Every
-	case first.text == "at":
-		return At
-	case first.text == "period":
-		return NetWorker
-	case first.text == "" || strings.IndexByte("[!~\"", first.text[0]) >= 0:
+	case first == "" || strings.IndexByte("[!~\"", first[0]) >= 0:
 		return OpenSVC
-	case isAnacron(first, second):
+	case first == "every":
+		return Every
+	case first == "at":
+		return At
+	case first == "period":
+		return NetWorker
+	case words < 5 && isAnacron(first, second):
 		return Anacron
-	case isCron(p, first):
+	case isCron(first, words):
 		return Cron
-	case isTimeRange(first.text):
+	case isTimeRange(first):
 		return OpenSVC
 	default:
 		return Calendar
 	}
 }
 
+// opening returns the first two words of a text, and how many it has.
+func opening(text string) (first, second string, words int) {
+	for i := 0; i < len(text); {
+		for i < len(text) && isSpace(text[i]) {
+			i++
+		}
+		start := i
+		for i < len(text) && !isSpace(text[i]) {
+			i++
+		}
+		if start == i {
+			break
+		}
+		switch words++; words {
+		case 1:
+			first = text[start:i]
+		case 2:
+			second = text[start:i]
+		}
+	}
+	return first, second, words
+}
+
 // isAnacron tells "7 15" and "@weekly 15": a period and a delay, in numbers.
-func isAnacron(first, second part) bool {
-	_, days := number(first.text)
-	_, delay := number(second.text)
-	return delay && (days || len(first.text) > 1 && first.text[0] == '@' && !isDigit(first.text[1])) && countWords(first.whole) < 5
+func isAnacron(first, second string) bool {
+	_, days := number(first)
+	_, delay := number(second)
+	return delay && (days || len(first) > 1 && first[0] == '@' && !isDigit(first[1]))
 }
 
 // isCron tells a line of five or more fields without a colon in the first, and @daily.
-func isCron(p, first part) bool {
-	t := first.text
-	if strings.HasPrefix(t, "TZ=") || strings.HasPrefix(t, "CRON_TZ=") {
+func isCron(first string, words int) bool {
+	if strings.HasPrefix(first, "TZ=") || strings.HasPrefix(first, "CRON_TZ=") {
 		return true
 	}
-	if t[0] == '@' && len(t) > 1 && (t[1] < '0' || t[1] > '9') && t[1] != '+' && t[1] != '-' && t[1] != '.' {
+	if first[0] == '@' && len(first) > 1 && strings.IndexByte("0123456789+-.", first[1]) < 0 {
 		return true
 	}
-	return countWords(p.text) >= 5 && strings.IndexByte(t, ':') < 0
-}
-
-func countWords(text string) (n int) {
-	for i := range len(text) {
-		if !isSpace(text[i]) && (i == 0 || isSpace(text[i-1])) {
-			n++
-		}
-	}
-	return n
+	return words >= 5 && strings.IndexByte(first, ':') < 0
 }
 
 // isTimeRange tells the first field of OpenSVC's notation, right or wrong, from the begin of a calendar

@@ -29,7 +29,7 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	lines, failed := 0, map[string]int{}
 	for in := bufio.NewScanner(f); in.Scan(); lines++ {
 		var v vector
