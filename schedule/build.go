@@ -27,10 +27,29 @@ func (s *Schedule) build(p part, all []expression) error {
 			return p.wanted("a schedule of at most 255 windows, cut by its exclusions")
 		}
 	}
+	for i := range s.clauses {
+		s.clauses[i].idle = s.isIdle(i)
+	}
 	if !slices.ContainsFunc(s.clauses, func(c clause) bool { return c.weekly == 0 || c.pieces+c.evenings > 0 }) {
 		s.sets = nil
 	}
 	return nil
+}
+
+// isIdle says that a clause has no slot of its own in any kind of year.
+func (s *Schedule) isIdle(i int) bool {
+	o := s.own(i)
+	if o == &s.clauses[i] {
+		return false
+	}
+	for _, y := range kindYears() {
+		for m := 1; m <= 12; m++ {
+			if mo := monthOf(y, m); s.in(&o.dates, &mo) != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func appendExclusions(out []exclusion, e *expression) []exclusion {

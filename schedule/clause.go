@@ -36,6 +36,7 @@ type clause struct {
 	pieces uint8 // so many clauses before this one are pieces of the same window, in the order of the day
 	// So many before them are pieces of the evening of the same range over midnight: see own.
 	evenings uint8
+	idle     bool // a window whose slot, on each of its days, is that of one of those
 	dates
 	begin, end int32  // of a window: seconds of the day, end not included; beyond a day it reaches into the next
 	shift      int32  // how much later than begin the slot of a window is

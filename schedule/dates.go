@@ -32,6 +32,8 @@ func newDates(sets []daySet, lo, hi int) dates {
 			d.months |= s.months & monthsOf(s.weeks)
 		case s.weekly():
 			d.weekly &^= s.weekdays
+		case s.wholeMonths():
+			d.months &^= s.months
 		}
 	}
 	switch {
@@ -45,6 +47,14 @@ func newDates(sets []daySet, lo, hi int) dates {
 		d.weekly, d.kinds = 0, d.findKinds(sets)
 	}
 	return d
+}
+
+// wholeMonths says that all days of its months are in the set.
+func (s *daySet) wholeMonths() bool {
+	months := s.months
+	all := *s
+	all.months = allMonths
+	return months != 0 && s.weekdays == allWeekdays && all.weekly()
 }
 
 // monthsOf returns the months that may have days of these weeks.
@@ -76,12 +86,17 @@ func (d *dates) findKinds(sets []daySet) (kinds uint16) {
 			return allKinds
 		}
 	}
-	for k, y := range [15]int{2001, 2002, 2003, 2009, 2010, 2011, 2006, 2024, 2008, 2020, 2004, 2016, 2000, 2012, 2005} { // see TestKinds
+	for k, y := range kindYears() {
 		if d.inYear(sets, y) {
 			kinds |= 1 << k
 		}
 	}
 	return kinds
+}
+
+// kindYears returns a year of each kind.
+func kindYears() [15]int {
+	return [15]int{2001, 2002, 2003, 2009, 2010, 2011, 2006, 2024, 2008, 2020, 2004, 2016, 2000, 2012, 2005}
 }
 
 func (d *dates) inYear(sets []daySet, y int) bool {

@@ -40,7 +40,7 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
 	c := &s.clauses[i]
 	switch {
-	case now <= last:
+	case now <= last || c.idle:
 		return 0, false
 	case c.slots():
 		u, ok := s.searchBack(s.own(i), now)
