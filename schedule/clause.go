@@ -8,6 +8,7 @@ const (
 	window               // from begin up to end on the dates, with a pause after the last run
 	grid                 // each pause seconds, counted from anchor
 	boot                 // once after each start of the host
+	single               // at the anchor, an instant
 )
 
 // flags of a clause.
@@ -43,7 +44,7 @@ type clause struct {
 	pause      int32  // the least seconds (days, months) from one run to the next
 	hours      uint32 // of ticks
 	minutes    uint64
-	seconds    uint64 // or, of a grid, the anchor
+	seconds    uint64 // or, of a grid or a single instant, the anchor
 }
 
 func (c *clause) is(flag uint8) bool { return c.flags&flag != 0 }

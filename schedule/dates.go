@@ -172,7 +172,7 @@ func (s *Schedule) nextDay(d *dates, n int64) (int64, bool) {
 			return max(n, 0) + int64(bits.TrailingZeros32(mask)), true
 		}
 	}
-	for y, m = d.monthAfter(y, m); y <= lastYear; y, m = d.monthAfter(y, m) {
+	for y, m = s.monthAfter(d, y, m); y <= lastYear; y, m = s.monthAfter(d, y, m) {
 		mo := monthOf(y, m)
 		if mask := s.in(d, &mo); mask != 0 {
 			return mo.first + int64(bits.TrailingZeros32(mask)), true
@@ -185,17 +185,26 @@ func (s *Schedule) nextDay(d *dates, n int64) (int64, bool) {
 const endOfDays = 84006 // 2200-01-01, see TestEndOfDays
 
 // monthAfter returns the next month in which there may be dates, counted from 1.
-func (d *dates) monthAfter(y, m int) (int, int) {
+func (s *Schedule) monthAfter(d *dates, y, m int) (int, int) {
 	if rest := d.months >> m; rest != 0 {
 		return y, m + 1 + bits.TrailingZeros16(rest)
 	}
 	if d.never() {
 		return lastYear + 1, 1
 	}
-	for y++; y <= lastYear && d.kinds>>kind(y)&1 == 0; {
+	for y++; y <= lastYear && !s.mayHave(d, y); {
 		y++
 	}
 	return y, 1 + bits.TrailingZeros16(d.months)
+}
+
+// mayHave says whether there may be dates in a year.
+func (s *Schedule) mayHave(d *dates, y int) bool {
+	if d.kinds != allKinds {
+		return d.kinds>>kind(y)&1 != 0
+	}
+	years := s.sets[d.lo].years
+	return years == nil || d.hi != d.lo+1 || years.has(y)
 }
 
 // prevDay returns the last of the dates that is not after n.
@@ -215,7 +224,7 @@ func (s *Schedule) prevDay(d *dates, n int64) (int64, bool) {
 			return mo.first + int64(31-bits.LeadingZeros32(mask)), true
 		}
 	}
-	for y, m = d.monthBefore(y, m); y >= firstYear; y, m = d.monthBefore(y, m) {
+	for y, m = s.monthBefore(d, y, m); y >= firstYear; y, m = s.monthBefore(d, y, m) {
 		mo := monthOf(y, m)
 		if mask := s.in(d, &mo); mask != 0 {
 			return mo.first + int64(31-bits.LeadingZeros32(mask)), true
@@ -224,14 +233,14 @@ func (s *Schedule) prevDay(d *dates, n int64) (int64, bool) {
 	return 0, false
 }
 
-func (d *dates) monthBefore(y, m int) (int, int) {
+func (s *Schedule) monthBefore(d *dates, y, m int) (int, int) {
 	if rest := d.months & (1<<(m-1) - 1); rest != 0 {
 		return y, 16 - bits.LeadingZeros16(rest)
 	}
 	if d.never() {
 		return firstYear - 1, 1
 	}
-	for y--; y >= firstYear && d.kinds>>kind(y)&1 == 0; {
+	for y--; y >= firstYear && !s.mayHave(d, y); {
 		y--
 	}
 	return y, 16 - bits.LeadingZeros16(d.months)
@@ -268,7 +277,7 @@ func (s *Schedule) countDays(d *dates, a, b int64) int64 {
 			mask &= 1<<(b-mo.first) - 1
 		}
 		n += int64(bits.OnesCount32(mask))
-		y, m = d.monthAfter(y, m)
+		y, m = s.monthAfter(d, y, m)
 	}
 	return n
 }

@@ -50,6 +50,8 @@ func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
 		return u, u > last && u >= c.anchor()
 	case c.kind == boot:
 		return s.booted(), s.booted() > last && s.booted() <= now
+	case c.kind == single:
+		return c.anchor(), c.anchor() > last && c.anchor() <= now
 	}
 	return s.outstanding(c, last, now)
 }
@@ -71,13 +73,15 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 }
 
 // counts says that the slots of a clause can be counted: they do not depend on the last run.
-func (c *clause) counts() bool { return c.slots() || c.kind == boot || c.kind == grid && !c.is(once) }
+func (c *clause) counts() bool {
+	return c.slots() || c.kind == boot || c.kind == single || c.kind == grid && !c.is(once)
+}
 
 // countSince returns how many slots of a clause that counts are after last and not after now.
 func (s *Schedule) countSince(i int, last, now int64) int64 {
 	c := &s.clauses[i]
 	switch {
-	case last <= never || c.kind == boot:
+	case last <= never || c.kind == boot || c.kind == single:
 		return 1
 	case c.kind == grid:
 		first, _ := c.nextOnGrid(last, last+1)

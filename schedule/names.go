@@ -74,8 +74,8 @@ func appendInt(b []byte, n int) []byte {
 	return append(b, byte('0'+n%10))
 }
 
-// maxPause is the longest interval: a hundred years of 365 days.
-const maxPause = 100 * 365 * day
+// maxPause is the longest interval: sixty years of 365 days.
+const maxPause = 60 * 365 * day
 
 // durationWant is what is wanted of an interval.
 const durationWant = "a time such as 90s, 10m, 1h30m, 1d or 2w"
@@ -83,12 +83,12 @@ const durationWant = "a time such as 90s, 10m, 1h30m, 1d or 2w"
 // duration reads numbers with units, and gives a number without one the unit of bare seconds; 0 for none.
 func (p part) duration(bare int) (seconds int, err error) {
 	if n, ok := number(p.text); ok && bare > 0 {
-		seconds = n * bare
+		seconds = min(n, maxPause) * bare
 	} else if seconds, err = p.united(); err != nil {
 		return 0, err
 	}
 	if seconds > maxPause {
-		return 0, p.wanted("a time of at most 100 years")
+		return 0, p.wanted("a time of at most 60 years")
 	}
 	return seconds, nil
 }
@@ -116,7 +116,7 @@ func (p part) united() (seconds int, err error) {
 			return 0, p.from(i).wanted("a unit: w, d, h, m or s")
 		}
 		if seconds += n * unitSeconds()[unit]; seconds > maxPause {
-			return 0, p.wanted("a time of at most 100 years")
+			return 0, p.wanted("a time of at most 60 years")
 		}
 	}
 	return seconds, nil

@@ -71,6 +71,8 @@ func (s *Schedule) first(c *clause, last, now int64) (int64, bool) {
 		return c.nextOnGrid(last, from)
 	case boot:
 		return s.booted(), s.booted() >= from
+	case single:
+		return c.anchor(), c.anchor() >= from
 	}
 	switch {
 	case c.is(periodDays | periodMonths):

@@ -136,7 +136,7 @@ func (s *Schedule) parse(p part, o *Options) error {
 	case Every:
 		return s.parseEvery(p)
 	case At:
-		return s.parseAt(p)
+		return s.parseAt(p, o)
 	default:
 		return s.parseOpenSVC(p)
 	}
