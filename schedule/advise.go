@@ -24,16 +24,16 @@ func (s *Schedule) adviseRange(e *expression, r *timeRange) {
 	switch {
 	case r.kind == wholeDay && !r.every && r.text.text == "*":
 		s.warn(r.text, "* means once a day, 24 hours after the last run: an interval is written @10m")
-	case r.begin > r.end && !s.allDays(e):
+	case r.begin > r.end && !allDays(s.sets[e.lo:e.hi]):
 		s.warn(r.text, r.text.text+" is cut at midnight: on its days it means the hours after 00:00 and those before 24:00, not one night")
 	case r.spread && (r.kind == pointOfTime || r.every && r.pause < length(r)):
 		s.warn(r.text, "~ has no effect here: it spreads the begin of a range without an interval, or with a longer one")
 	}
 }
 
-// allDays says that the days of an expression are all weekdays of all months.
-func (s *Schedule) allDays(e *expression) bool {
-	return e.hi == e.lo+1 && s.sets[e.lo].weekly() && s.sets[e.lo].weekdays == allWeekdays
+// allDays says that the sets of an expression are all weekdays of all months.
+func allDays(sets []daySet) bool {
+	return len(sets) == 1 && sets[0].weekly() && sets[0].weekdays == allWeekdays
 }
 
 // adviseMonths warns of feb-apr, which reads like february and april to some.

@@ -13,7 +13,7 @@ func (s *Schedule) Allows(last, t time.Time) bool {
 		return true
 	}
 	for i := range s.clauses {
-		if c := &s.clauses[i]; c.kind == window && s.inside(c, u) && s.rested(c, l, u) {
+		if c := &s.clauses[i]; c.kind == window && c.pauses() && !c.is(fixed) && s.inside(c, u) && s.rested(c, l, u) {
 			return true
 		}
 	}
@@ -22,10 +22,7 @@ func (s *Schedule) Allows(last, t time.Time) bool {
 
 // inside says that the instant u is in a window.
 func (s *Schedule) inside(c *clause, u int64) bool {
-	local := s.zone.local(u)
-	d := floorDay(local)
-	t := int32(local - d*day) //nolint:gosec // below a day
-	return t >= c.begin && t < c.end && s.has(&c.dates, d) || t+day < c.end && s.has(&c.dates, d-1)
+	return s.windowEnd(c, u) > never
 }
 
 // rested says that the pause after the last run is over at the instant u.
@@ -35,6 +32,8 @@ func (s *Schedule) rested(c *clause, last, u int64) bool {
 		return true
 	case c.is(periodDays | periodMonths):
 		return s.zone.local(u) >= c.due(s.zone, last)
+	case c.is(apart):
+		return s.windowEnd(c, last) != s.windowEnd(c, u)
 	case c.is(civilPause):
 		return s.zone.local(u)-s.zone.local(last) >= int64(c.pause)
 	}

@@ -97,7 +97,7 @@ func (b *builder) addRange(r *timeRange) {
 	case r.kind == wholeDay:
 		c.flags, c.pause = civilPause, day
 	case r.kind == pointOfTime:
-		c.flags, c.pause = point|fixed, 2
+		c.flags, c.pause = point|fixed, pointPause
 	default:
 		c.flags, c.pause = civilPause|once, length(r)+1
 	}

@@ -28,7 +28,12 @@ const (
 	spreads
 	// point is a time of the day written as a window of two seconds.
 	point
+	// apart is a window that has one run on each of its days, however late the one before it began.
+	apart
 )
+
+// pointPause is the pause of a point: longer than its window.
+const pointPause = 2
 
 // A clause says when runs may start. Seconds of the day count from 00:00 on the local clock.
 type clause struct {

@@ -18,7 +18,7 @@ import (
 	"om/schedule"
 )
 
-// A difference is a line of testdata/schedule/cron-differences.txt: a peer, a pattern and a reason.
+// A difference is a line of a file in testdata/schedule: a peer, a pattern and a reason.
 type difference struct {
 	peer    string
 	pattern *regexp.Regexp
@@ -26,9 +26,9 @@ type difference struct {
 }
 
 // differences are those with a peer that are known.
-func differences(t *testing.T, peer string) (all []*difference) {
+func differences(t *testing.T, peer, file string) (all []*difference) {
 	t.Helper()
-	f, err := os.Open("../testdata/schedule/cron-differences.txt")
+	f, err := os.Open("../testdata/schedule/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func slotsOf(n int, now time.Time, next func(time.Time) (time.Time, bool)) (all 
 
 // TestCronRobfig compares the slots of lines made by chance with those of robfig/cron.
 func TestCronRobfig(t *testing.T) {
-	known := differences(t, "robfig")
+	known := differences(t, "robfig", "cron-differences.txt")
 	l := lines{rand.New(rand.NewPCG(1, 2))}
 	steps := 0
 	for i := range 2000 {
@@ -241,7 +241,7 @@ func croniter(t *testing.T, questions []question) (answers [][]string) {
 // TestCronCroniter compares the slots of lines made by chance with those of croniter, with the last day
 // of the month and the nth weekday, and with seconds, which croniter has at the end.
 func TestCronCroniter(t *testing.T) {
-	known := differences(t, "croniter")
+	known := differences(t, "croniter", "cron-differences.txt")
 	l := lines{rand.New(rand.NewPCG(3, 4))}
 	var texts []string
 	var ours [][]string

@@ -94,7 +94,7 @@ func (p part) goDuration() (seconds int, err error) {
 	case seconds <= 0:
 		return 0, p.wanted("a time above 0")
 	case seconds > maxPause:
-		return 0, p.wanted("a time of at most 100 years")
+		return 0, p.wanted("a time of at most 60 years")
 	}
 	return seconds, nil
 }

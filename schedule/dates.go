@@ -184,6 +184,9 @@ func (s *Schedule) nextDay(d *dates, n int64) (int64, bool) {
 // endOfDays is the first day that has no slots any more.
 const endOfDays = 84006 // 2200-01-01, see TestEndOfDays
 
+// endOfTime is the first local time that has no slots any more.
+const endOfTime = endOfDays * day
+
 // monthAfter returns the next month in which there may be dates, counted from 1.
 func (s *Schedule) monthAfter(d *dates, y, m int) (int, int) {
 	if rest := d.months >> m; rest != 0 {

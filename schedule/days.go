@@ -30,7 +30,9 @@ type daySet struct {
 type yearSet [(lastYear-firstYear)/64 + 1]uint64
 
 func (s *yearSet) add(y int)      { s[(y-firstYear)/64] |= 1 << ((y - firstYear) % 64) }
-func (s *yearSet) has(y int) bool { return s[(y-firstYear)/64]>>((y-firstYear)%64)&1 != 0 }
+func (s *yearSet) has(y int) bool {
+	return y >= firstYear && y <= lastYear && s[(y-firstYear)/64]>>((y-firstYear)%64)&1 != 0
+}
 
 // everyDay is the set of all days.
 func everyDay() daySet {

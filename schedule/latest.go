@@ -8,7 +8,7 @@ import "time"
 // after last or, when its window has begun again since, that begin. With last zero, for a task that never
 // ran, missed is 0.
 func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok bool) {
-	from, to := instant(last), now.Unix()
+	from, to := instant(last), min(now.Unix(), endOfTime)
 	if s.limits != nil {
 		from, to = max(from, s.limits.from-1), min(to, s.limits.until)
 	}
@@ -62,8 +62,11 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 	if last <= never {
 		from = now
 	}
+	if start, ok := s.first(c, last, now); !c.pauses() && (!ok || start > now) {
+		return 0, false // a period that is over stays so: it is due again on the next day, and none is missed
+	}
 	u, ok := s.first(c, last, from)
-	if !ok || u > now || c.kind == grid || c.weekly == allWeekdays && c.begin == 0 && c.end == day {
+	if !ok || u > now || c.kind == grid || c.pauses() && c.weekly == allWeekdays && c.begin == 0 && c.end == day {
 		return u, ok && u <= now
 	}
 	if begin, found := s.searchBack(c, now); found {

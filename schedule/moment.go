@@ -9,6 +9,8 @@ type moment struct {
 	dated bool  // a date is written, and not a time of the day alone
 }
 
+const timeWant = "a time, as in 18:00 or 18:00:30"
+
 const momentWant = "a moment, as in 2026-12-24 18:00, 2026-12-24 or 2026-12-24T18:00:00+01:00"
 
 // moment splits off a moment: one word, or a date and a time.
@@ -24,7 +26,7 @@ func (p part) moment() (m moment, rest part, err error) {
 		}
 		return moment{at: int64(t)}, rest, nil
 	}
-	n, err := first.to(10).date()
+	n, err := first.to(10).isoDate()
 	if err != nil {
 		return m, rest, err
 	}
@@ -51,21 +53,38 @@ func (m moment) timed(word, rest part) (moment, part, error) {
 	return m, rest, err
 }
 
-// date reads YYYY-MM-DD, and returns the number of the day.
-func (p part) date() (int64, error) {
+// isoDate reads YYYY-MM-DD, and returns the number of the day.
+func (p part) isoDate() (int64, error) {
 	t := p.text
-	y, okY := number(t[:4])
-	m, okM := number(t[5:7])
-	d, okD := number(t[8:])
-	switch {
-	case t[4] != '-' || t[7] != '-' || !okY || !okM || !okD:
+	if len(t) != 10 || t[4] != '-' || t[7] != '-' {
 		return 0, p.wanted(momentWant)
+	}
+	return p.dayOf(t[:4], t[5:7], t[8:], momentWant)
+}
+
+// dayOf returns the number of a day that p writes in some way.
+func (p part) dayOf(year, month, dom, want string) (int64, error) {
+	y, okY := number(year)
+	m, okM := number(month)
+	d, okD := number(dom)
+	switch {
+	case !okY || !okM || !okD:
+		return 0, p.wanted(want)
 	case y < firstYear || y > lastYear:
 		return 0, p.wanted("a year from 1970 to 2199")
 	case m < 1 || m > 12 || d < 1 || d > monthDays(y, m):
 		return 0, p.wantedHint("a date of the calendar", "the month has no such day")
 	}
 	return dayNumber(y, m, d), nil
+}
+
+// oneDay is the set of a single day.
+func oneDay(n int64) daySet {
+	y, m, d := date(n)
+	set := everyDay()
+	set.years, set.months, set.monthdays = new(yearSet), 1<<(m-1), 1<<(d-1)
+	set.years.add(y)
+	return set
 }
 
 // append writes a moment as people do.

@@ -47,7 +47,7 @@ func (s *Schedule) next(last, now int64) (best int64, ok bool) {
 			best, ok = u+late, true
 		}
 	}
-	if ok && s.limits != nil && best > s.limits.until {
+	if s.limits != nil && best > s.limits.until || best >= endOfTime-day && s.zone.local(best) >= endOfTime {
 		return 0, false
 	}
 	return best, ok
@@ -79,6 +79,8 @@ func (s *Schedule) first(c *clause, last, now int64) (int64, bool) {
 		return s.search(c, max(from, s.booted()+int64(c.shift)), c.due(s.zone, last), never)
 	case last <= never:
 		return s.search(c, from, never, never)
+	case c.is(apart):
+		return s.search(c, from, s.windowEnd(c, last), never)
 	case c.is(civilPause):
 		return s.search(c, from, s.zone.local(last)+int64(c.pause), never)
 	}
@@ -98,6 +100,20 @@ func (c *clause) due(z *Zone, last int64) int64 {
 	m += int(c.pause) - 1
 	y, m = y+m/12, m%12+1
 	return dayNumber(y, m, min(d, monthDays(y, m))) * day
+}
+
+// windowEnd returns the local time at which the window around the instant u ends; never where there is none.
+func (s *Schedule) windowEnd(c *clause, u int64) int64 {
+	local := s.zone.local(u)
+	d := floorDay(local)
+	t := int32(local - d*day) //nolint:gosec // below a day
+	switch {
+	case t >= c.begin && t < c.end && s.has(&c.dates, d):
+		return d*day + int64(c.end)
+	case t+day < c.end && s.has(&c.dates, d-1):
+		return (d-1)*day + int64(c.end)
+	}
+	return never
 }
 
 // nextOnGrid steps from the anchor, or from the end of the last run.

@@ -105,6 +105,9 @@ func Parse(text string, o Options) (*Schedule, error) {
 	if err := s.parse(body, &o); err != nil {
 		return nil, err
 	}
+	if len(s.text) > MaxText {
+		return nil, body.from(len(body.text)).wanted("a schedule of at most 4096 bytes, written out in full")
+	}
 	if _, looked := look(whole(s.text)); looked != n {
 		s.text = n.String() + ": " + s.text
 	}
@@ -112,13 +115,13 @@ func Parse(text string, o Options) (*Schedule, error) {
 	return s, nil
 }
 
-// spread puts off the slots by a part of d. Those of a window stay inside it, and ~ has its own.
+// spread puts off the slots by a part of d. Those of a window stay inside it and on its day; ~ has its own.
 func (s *Schedule) spread(d time.Duration) {
 	n := int32(d / time.Second) //nolint:gosec // at most 30 days
 	s.shift = s.seed.below(n)
 	for i := range s.clauses {
 		if c := &s.clauses[i]; n > 0 && c.kind == window && !c.is(point|spreads) && c.shift == 0 {
-			c.shift = s.seed.below(min(n, c.end-c.begin-1))
+			c.shift = s.seed.below(min(n, min(c.end, day)-c.begin-1))
 		}
 	}
 }
@@ -186,6 +189,12 @@ func (s *Schedule) Warnings() []Warning {
 	return s.limits.warnings
 }
 
+// NotationOf tells the notation that Parse takes a text for, right or wrong.
+func NotationOf(text string) Notation {
+	_, n := look(whole(text).trim())
+	return n
+}
+
 // look tells the notation of a text, and leaves out its prefix.
 func look(p part) (part, Notation) {
 	if head, rest, found := p.next(':'); found {
@@ -214,7 +223,7 @@ func looks(p part) Notation {
 		return Anacron
 	case isCron(first, words):
 		return Cron
-	case isTimeRange(first):
+	case isTimeRange(first) && (words != 2 || !isZone(second)):
 		return OpenSVC
 	default:
 		return Calendar
@@ -263,15 +272,25 @@ func isCron(first string, words int) bool {
 }
 
 // isTimeRange tells the first field of OpenSVC's notation, right or wrong, from the begin of a calendar
-// expression: it is made of times, ranges and intervals.
+// expression: it is made of times with a colon, ranges and intervals.
 func isTimeRange(t string) bool {
 	if strings.Contains(t, "@") || t == "*" || t[0] == ',' || t[0] == '-' {
 		return true
 	}
-	return isDigit(t[0]) && strings.IndexByte(t, '/') < 0 && !strings.Contains(t, "..") && !isDate(t)
+	if !isDigit(t[0]) || strings.IndexByte(t, ':') < 0 || strings.IndexByte(t, '/') >= 0 || strings.Contains(t, "..") {
+		return false
+	}
+	for rest, more := whole(t), true; more; {
+		var item part
+		item, rest, more = rest.next(',')
+		if _, ok := number(item.text); ok { // 12,14:00 is a list of hours
+			return false
+		}
+	}
+	return true
 }
 
-// isDate tells 2026-12-24 and *-12-24.
-func isDate(t string) bool {
-	return strings.Count(t, "-") == 2 && strings.IndexByte(t, ':') < 0
+// isZone tells the time zone after a time of the day: Europe/Paris, UTC.
+func isZone(word string) bool {
+	return isLetter(word[0]) && strings.IndexByte(word, '/') > 0 || strings.EqualFold(word, "UTC")
 }

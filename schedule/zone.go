@@ -116,4 +116,13 @@ func (z *Zone) change(i int) (was, is int64) {
 // local returns what the clocks of the zone show at the instant u, in seconds since 1970.
 func (z *Zone) local(u int64) int64 { return u + int64(z.offsets[z.at(u)]) }
 
+// reach returns the first instant after u at which the clocks show a local time or a later one.
+func (z *Zone) reach(u, local int64) int64 {
+	for i := z.at(u); ; i++ {
+		if v := local - int64(z.offsets[i]); v < z.end(i) {
+			return max(v, z.starts[i], u+1)
+		}
+	}
+}
+
 func (z *Zone) time(u int64) time.Time { return time.Unix(u, 0).In(z.loc) }
