@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"om/schedule"
 	"om/state"
 	"om/task"
 )
@@ -59,7 +60,9 @@ func frozenText(ctx context.Context, db *state.DB, path string) (string, error) 
 
 // resolve completes the task into a job: nothing is left to look up.
 func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.Job, error) {
-	job, err := t.Resolve(ctx, r.resolver(run))
+	res := r.resolver(run)
+	res.Level = r.level(&t, run)
+	job, err := t.Resolve(ctx, res)
 	if err != nil {
 		return job, err
 	}
@@ -71,4 +74,21 @@ func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.J
 		return job, nil
 	}
 	return job, os.MkdirAll(filepath.Dir(job.Output), 0o700)
+}
+
+// level is the action of a day in the NetWorker calendar of a task: of its slot's, or for a run by hand
+// of today. Other schedules have none, and are not read.
+func (e *Engine) level(t *task.Task, run task.Run) string {
+	if schedule.NotationOf(t.Schedule) != schedule.NetWorker {
+		return ""
+	}
+	calendar, err := e.Node.Calendar(t, e.Node.Seed(t))
+	if err != nil {
+		return ""
+	}
+	at := run.Slot
+	if at.IsZero() {
+		at = e.Now()
+	}
+	return calendar.Level(at)
 }

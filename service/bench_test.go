@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gopkg.in/ini.v1"
+
+	"om/schedule"
 )
 
 // sample is the text of a service with ten tasks, as people write them.
@@ -27,13 +29,17 @@ func sample() []byte {
 
 func BenchmarkParse(b *testing.B) {
 	text := sample()
+	node := node()
 	b.ReportAllocs()
 	for b.Loop() {
-		if s := Parse("shop.conf", "shop", text, Node{Name: "n1"}); len(s.Tasks) != 10 || len(s.Problems) != 0 {
+		if s := Parse("shop.conf", "shop", text, node); len(s.Tasks) != 10 || len(s.Problems) != 0 {
 			b.Fatal(s.Problems)
 		}
 	}
 }
+
+// node is one as om has it: what its files share is shared.
+func node() Node { return Node{Name: "n1", Schedules: schedule.NewParser(time.LoadLocation)} }
 
 func BenchmarkBareINI(b *testing.B) {
 	text := sample()
@@ -82,8 +88,9 @@ func bareFiles(b *testing.B, dir string, paths []string) {
 
 func readFiles(b *testing.B, dir string, paths []string) {
 	b.Helper()
+	node := node()
 	for _, path := range paths {
-		if s, err := Read(dir, path, Node{Name: "n1"}); err != nil || len(s.Tasks) != 10 {
+		if s, err := Read(dir, path, node); err != nil || len(s.Tasks) != 10 {
 			b.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ func defaults() task.Task {
 		Type: "host", Shell: "auto", Umask: 0o022, StopSignal: "SIGTERM", StopTimeout: 10 * time.Second,
 		Leftover: task.LeftoverKeep, Log: task.LogFile, LogHead: 1 << 20, LogTail: 1 << 20, MaxParallel: 1,
 		Overlap: task.OverlapSkip, RequiresMaxAge: 30 * time.Second, Optional: true,
+		DSTGap: "after", DSTOverlap: "first", SpreadBy: "node",
 		KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365,
 	}
 }
@@ -144,6 +145,7 @@ func (b *builder) task(sec *section) {
 	b.fill(sec, t, model)
 	b.commands(sec, t)
 	b.requirements(sec, t)
+	b.misread(sec, t)
 	t.Disable = t.Disable || b.Disable
 	if sec.bad {
 		b.Tasks = b.Tasks[:len(b.Tasks)-1]

@@ -33,6 +33,7 @@ const (
 	kindLog
 	kindLimit
 	kindLimitTime
+	kindSchedule
 )
 
 // String names the kind for people: "boolean", "duration".
@@ -44,7 +45,7 @@ func (k Kind) String() string {
 		kindRetCodes: "code:state words", kindTimezone: "time zone", kindMoment: "moment", kindShell: "shell",
 		kindIOClass: "I/O class", kindOverlap: "overlap", kindRetryOn: "words or codes", kindLocks: "locks",
 		kindEnvironment: "NAME=value words", kindFileVars: "NAME=file words", kindLog: "log", kindLimit: "limit",
-		kindLimitTime: "limit in time",
+		kindLimitTime: "limit in time", kindSchedule: "schedule",
 	}
 	return names[k]
 }

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"om/schedule"
 	"om/task"
 )
 
@@ -22,6 +24,11 @@ type Node struct {
 
 	Labels   map[string]string // [labels]
 	Problems []Problem         // warnings
+
+	// What is no part of the file, and set by those who know it.
+
+	Schedules *schedule.Parser // shared by all files, so that equal schedules are read once; nil for one a file
+	Boot      time.Time        // when the host was started, for schedules that begin there; zero if that is not known
 }
 
 // Impersonation is the section [impersonate]. An empty list allows nobody.

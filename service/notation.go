@@ -71,16 +71,10 @@ func quotedFault(err error, text string) error {
 	return f
 }
 
-// parseMoment reads RFC 3339, or a local date with or without a time.
+// parseMoment checks a moment, whatever the zone that it is in.
 func parseMoment(text string) (string, error) {
-	for _, layout := range [...]string{
-		time.RFC3339, time.DateOnly, "2006-01-02 15:04", time.DateTime, "2006-01-02T15:04", "2006-01-02T15:04:05",
-	} {
-		if _, err := time.Parse(layout, text); err == nil {
-			return text, nil
-		}
-	}
-	return "", wanted(text, "a moment as in 2027-12-31, 2027-12-31 18:00 or 2027-12-31T18:00:00+01:00")
+	_, err := ParseMoment(text, time.UTC)
+	return text, err
 }
 
 func parseShell(text string) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"om/schedule"
 	"om/task"
 )
 
@@ -30,10 +31,13 @@ func Parse(file, path string, text []byte, n Node) *Service {
 // builder makes the values of a Service from what was read.
 type builder struct {
 	*Service
-	deferred []*entry // what tasks inherit that has references
-	poisoned bool     // [DEFAULT] has an error
-	before   *section // the section of the last of Tasks
-	zone     string   // the last time zone that was found
+	deferred     []*entry           // what tasks inherit that has references
+	poisoned     bool               // [DEFAULT] has an error
+	before       *section           // the section of the last of Tasks
+	zone         string             // the last time zone that was found
+	calendar     *schedule.Schedule // the last schedule that was read, of the text calendarText
+	calendarText string
+	warned       *entry // the last whose schedule was warned of
 }
 
 func (b *builder) build() {

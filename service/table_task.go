@@ -68,11 +68,13 @@ var taskRows = [...]row{
 	},
 	{
 		name: "dst_gap", kind: kindEnum, def: "after", choices: "after skip shift", from: same, example: "skip",
-		text: "What becomes of a fixed time that a clock change leaves out: run at the first instant after the gap, skip it, or shift it by the gap. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.DSTGap },
+		text:  "What becomes of a fixed time that a clock change leaves out: run at the first instant after the gap, skip it, or shift it by the gap.",
 	},
 	{
 		name: "dst_overlap", kind: kindEnum, def: "first", choices: "first second both", from: same, example: "both",
-		text: "Which of two equal fixed times, when a clock is set back, is meant. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.DSTOverlap },
+		text:  "Which of two equal fixed times, when a clock is set back, is meant.",
 	},
 	{
 		name: "environment", kind: kindEnvironment, from: same, example: `PGHOST=/run/pg "GREETING=good morning"`,
@@ -198,11 +200,13 @@ var taskRows = [...]row{
 	},
 	{
 		name: "not_after", kind: kindMoment, from: same, example: "2027-12-31 18:00",
-		text: "No slot after this moment, a date with or without a time, or RFC 3339. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.NotAfter },
+		text:  "No slot after this moment, a date with or without a time in the zone of the schedule, or RFC 3339. A date alone is its 00:00.",
 	},
 	{
 		name: "not_before", kind: kindMoment, from: same, example: "2027-01-01",
-		text: "No slot before this moment, a date with or without a time, or RFC 3339. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.NotBefore },
+		text:  "No slot before this moment, a date with or without a time in the zone of the schedule, or RFC 3339. A date alone is its 00:00.",
 	},
 	{
 		name: "on_error", kind: kindCommand, from: same, example: "/usr/local/bin/alert backup",
@@ -245,7 +249,8 @@ var taskRows = [...]row{
 	},
 	{
 		name: "random", kind: kindBool, def: "false", from: same, example: "true",
-		text: "Draw the place in a range with ~ anew for each slot, where otherwise it is the same each time. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Random },
+		text:  "Choose the place in a range with ~ anew for each day, where otherwise it is the same each time. It still is the same for all who look.",
 	},
 	{
 		name: "requires_max_age", kind: kindDuration, def: "30s", from: same, example: "5s",
@@ -291,9 +296,9 @@ var taskRows = [...]row{
 		text: "After how many scheduled runs the schedule ends. Read by the scheduler.",
 	},
 	{
-		name: "schedule", kind: kindText, from: "run_schedule", example: "~01:00-05:00 mon-fri",
+		name: "schedule", kind: kindSchedule, from: "run_schedule", example: "~01:00-05:00 mon-fri",
 		field: func(t *task.Task) any { return &t.Schedule },
-		text:  "When the task is run. Never, where it is empty. The notations are in om-schedule(7).",
+		text:  "When the task is run. Never, where it is empty. It is read when the file is, and the section left out if it is wrong. The notations, of OpenSVC, cron, systemd timers, anacron and NetWorker, are in om-schedule(7); om schedule next shows what a text means.",
 	},
 	{
 		name: "secrets_environment", kind: kindFileVars, from: same, example: "PGPASSWORD=/etc/app/secrets/pg",
@@ -312,11 +317,13 @@ var taskRows = [...]row{
 	},
 	{
 		name: "spread", kind: kindDuration, from: same, example: "15m",
-		text: "Put off each slot by a part of this time, always the same for a task and a node. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Spread },
+		text:  "Put off each slot by a part of this time, always the same for a task and a node, and of at most 30 days. A slot never leaves its time range.",
 	},
 	{
 		name: "spread_by", kind: kindEnum, def: "node", choices: "node service", from: same, example: "service",
-		text: "What spread differs by. With service it is the same on all nodes, so that a failover does not move it. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.SpreadBy },
+		text:  "What spread differs by. With service it is the same on all nodes, so that a failover does not move it. The same holds for ~ and for H.",
 	},
 	{
 		name: "stop", kind: kindText, from: same, example: "/usr/local/bin/backup --stop",

@@ -53,7 +53,7 @@ func storeNumber(r *row, text string, at any) (done bool, err error) {
 	return false, nil
 }
 
-// storePlace is store for what depends on where the file is or on the host.
+// storePlace is store for what depends on where the file is, on the host or on what was read before.
 func (b *builder) storePlace(r *row, text string, at any) (done bool, err error) {
 	switch r.kind {
 	case kindPath:
@@ -64,6 +64,8 @@ func (b *builder) storePlace(r *row, text string, at any) (done bool, err error)
 		return true, assign(at, text, b.parseFileVars)
 	case kindTimezone:
 		return true, assign(at, text, b.parseTimezone)
+	case kindSchedule:
+		return true, assign(at, text, b.parseSchedule)
 	}
 	return false, nil
 }

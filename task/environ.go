@@ -43,6 +43,9 @@ func (s *resolution) slotVariables() []string {
 	if s.Origin == Catchup {
 		list = append(list, "OM_CATCHUP=1")
 	}
+	if s.Level != "" {
+		list = append(list, "OM_LEVEL="+s.Level)
+	}
 	if s.Missed > 0 {
 		list = append(list, "OM_MISSED_COUNT="+strconv.Itoa(s.Missed))
 	}

@@ -39,7 +39,7 @@ func TestEnvironment(t *testing.T) {
 	task.Environment = []string{"A=task", "lower=Case", "LANG=de_DE.UTF-8", "C=1"}
 	task.Configs = []FileVar{{Path: dir + "/conf.*"}, {Name: "C", Path: dir + "/conf.d1"}}
 	task.Secrets = []FileVar{{Path: secret}, {Name: "OTHER", Path: open}}
-	r.Slot, r.Origin, r.Attempt, r.Missed = time.Date(2027, 3, 28, 0, 30, 0, 0, time.UTC), Catchup, 2, 3
+	r.Slot, r.Origin, r.Attempt, r.Missed, r.Level = time.Date(2027, 3, 28, 0, 30, 0, 0, time.UTC), Catchup, 2, 3, "full"
 	r.Extra = []string{"E=last=1"}
 	j, err := task.Resolve(context.Background(), r)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestEnvironment(t *testing.T) {
 	want := []string{
 		"PATH=" + DefaultPath, "HOME=" + filepath.Join(filepath.Dir(u.Passwd), "adm"), "USER=adm", "LOGNAME=adm", "SHELL=/bin/sh", "LANG=de_DE.UTF-8",
 		"OM_SERVICE=prod/testmd", "OM_NAMESPACE=prod", "OM_TASK=task#0", "OM_ORIGIN=catchup", "OM_ATTEMPT=2", "OM_NODE=n1", "TZ=Europe/Paris",
-		"OM_SLOT=2027-03-28T00:30:00Z", "OM_SLOT_LOCAL=2027-03-28T01:30:00+01:00", "OM_CATCHUP=1", "OM_MISSED_COUNT=3",
+		"OM_SLOT=2027-03-28T00:30:00Z", "OM_SLOT_LOCAL=2027-03-28T01:30:00+01:00", "OM_CATCHUP=1", "OM_LEVEL=full", "OM_MISSED_COUNT=3",
 		"A=task", "B=b c", `Q=x"y`, "E=last=1", "lower=Case", "C=one", "conf.d1=one", "conf.d2=two", "PASSWORD=s3cret", "OTHER=two\nlines\n",
 		"OM_RUN_ID=" + r.RunID,
 	}

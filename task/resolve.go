@@ -31,7 +31,8 @@ type Resolver struct {
 	Slot    time.Time // the scheduled instant; zero for a manual run
 	Attempt int
 	Origin  Origin
-	Missed  int // slots that went by unrun before this one
+	Missed  int    // slots that went by unrun before this one
+	Level   string // the action of the slot's day in a NetWorker calendar; "" in other schedules
 	// Extra has "NAME=value" words that come last in the environment.
 	Extra []string
 	// Timeout replaces the task's own; 0 keeps it.

@@ -16,8 +16,16 @@ type Task struct {
 	Type        string // "host"
 	Command     string // the text, before it is split
 	Shell       string // "auto", "none", "sh", or the path of a shell
-	Schedule    string // the text; the schedule room reads it
-	Timezone    string
+
+	// When it is run. The text is right, and service.Node.Calendar makes the schedule of it.
+	Schedule            string
+	Timezone            string // "" is the host's
+	DSTGap              string // "after", "skip", "shift"
+	DSTOverlap          string // "first", "second", "both"
+	NotBefore, NotAfter string // "" is no limit
+	Spread              time.Duration
+	SpreadBy            string // "node", "service"
+	Random              bool
 
 	// Identity and surroundings.
 	User, Group     string // names or numbers; "" is the user of the om process and its group
