@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -100,6 +102,23 @@ func orNoFiles(c completer) completer {
 		return completeWords()
 	}
 	return c
+}
+
+// completeZones offers the names of time zones, a folder of the database at a time.
+func completeZones(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	folder := typed[:strings.LastIndexByte(typed, '/')+1]
+	entries, _ := os.ReadDir(filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+folder)))
+	var words []string
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name[0] < 'A' || name[0] > 'Z':
+		case e.IsDir():
+			words = append(words, folder+name+"/")
+		default:
+			words = append(words, folder+name)
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // loaded is the service that is being typed, nil if there is none or several.

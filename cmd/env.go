@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"om/engine"
+	"om/schedule"
 	"om/service"
 	"om/task"
 )
@@ -60,6 +61,7 @@ func (a *app) engine() (*engine.Engine, error) {
 	if name := a.Getenv("OM_NODENAME"); name != "" {
 		node.Name = name
 	}
+	node.Schedules = schedule.NewParser(a.zoneNamed)
 	users := &task.Users{}
 	a.eng = &engine.Engine{
 		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, EUID: os.Geteuid(),
@@ -97,6 +99,33 @@ func (a *app) nodeName() (string, error) {
 		return "", fmt.Errorf("hostname: %w", err)
 	}
 	return strings.ToLower(name), nil
+}
+
+// zoneNamed finds a time zone; the host's, "Local", under its own name where that can be told.
+func (a *app) zoneNamed(name string) (*time.Location, error) {
+	if name != "Local" {
+		return time.LoadLocation(name)
+	}
+	file := a.Getenv("TZ")
+	if file == "" {
+		file, _ = os.Readlink("/etc/localtime")
+	}
+	if _, after, ok := strings.Cut(file, "zoneinfo/"); ok {
+		file = after
+	}
+	zone, err := time.LoadLocation(strings.TrimPrefix(file, ":"))
+	now := a.Now()
+	if file == "" || err != nil || !sameOffset(zone, now) || !sameOffset(zone, now.AddDate(0, 6, 0)) {
+		return time.Local, nil
+	}
+	return zone, nil
+}
+
+// sameOffset says that the clocks of a zone show what the host's do.
+func sameOffset(zone *time.Location, t time.Time) bool {
+	_, a := t.In(zone).Zone()
+	_, b := t.Local().Zone()
+	return a == b
 }
 
 // caller names who asks: the user of the process, and through whom they became it.

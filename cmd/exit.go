@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"om/schedule"
 	"om/task"
 )
 
@@ -42,6 +43,7 @@ func exitCode(err error) int {
 	var use usageError
 	var declined *task.DeclinedError
 	var unresolved *task.ResolveError
+	var syntax *schedule.SyntaxError
 	switch {
 	case err == nil:
 		return 0
@@ -59,7 +61,7 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, task.ErrPermission), errors.Is(err, fs.ErrPermission):
 		return exitPermission
-	case errors.Is(err, task.ErrInvalid):
+	case errors.As(err, &syntax), errors.Is(err, task.ErrInvalid):
 		return exitConfig
 	}
 	return exitFailed

@@ -20,6 +20,7 @@ func verbs() []verb {
 		{"show", "Show one run in full", true, true, showVerb},
 		{"logs", "Print what runs wrote", false, true, logsVerb},
 		{"ls", "List the services and their tasks", true, true, lsVerb},
+		{"schedule", "Tell what a schedule means, and when it is due", true, false, scheduleVerb},
 		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
 		{"get", "Print the value of a keyword", false, true, getVerb},
 		{"set", "Set keywords, and leave the rest of the file as it is", false, true, setVerb},

@@ -12,6 +12,7 @@ import (
 
 	"om/confirm"
 	"om/engine"
+	"om/schedule"
 	"om/task"
 )
 
@@ -72,9 +73,12 @@ func clean(err error) string {
 // hint is the next thing to try, where there is one.
 func hint(err error) string {
 	var declined *task.DeclinedError
+	var syntax *schedule.SyntaxError
 	switch {
 	case errors.As(err, &declined):
 		return declineHint(declined.Decision)
+	case errors.As(err, &syntax):
+		return syntax.Hint
 	}
 	return ""
 }
