@@ -78,12 +78,20 @@ func didYouMean(word string, list []string) string {
 	return ""
 }
 
-// wanted is the verbs to build commands for: the one that is called, all of them for a help.
+// wanted is the verbs to build commands for: the one that is called; for a help, which lists them, all of
+// them by name.
 func (a *app) wanted(r route) []verb {
-	if v, ok := find(r.verb); ok && v.name != "help" && v.name != "completion" {
+	v, ok := find(r.verb)
+	if ok && v.name != "help" {
 		return []verb{v}
 	}
-	return verbs()
+	all := verbs()
+	for i := range all {
+		if name := all[i].name; name != "help" {
+			all[i].build = func(*app) *cobra.Command { return &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}} }
+		}
+	}
+	return all
 }
 
 // root builds the command tree, as much of it as is wanted.

@@ -79,7 +79,7 @@ func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.J
 // level is the action of a day in the NetWorker calendar of a task: of its slot's, or for a run by hand
 // of today. Other schedules have none, and are not read.
 func (e *Engine) level(t *task.Task, run task.Run) string {
-	if schedule.NotationOf(t.Schedule) != schedule.NetWorker {
+	if t.Schedule == "" || schedule.NotationOf(t.Schedule) != schedule.NetWorker {
 		return ""
 	}
 	calendar, err := e.Node.Calendar(t, e.Node.Seed(t))

@@ -30,9 +30,10 @@ type sharedKey struct {
 // maxShared bounds what a Parser that lives long keeps of texts that are no longer in use.
 const maxShared = 1 << 16
 
-// NewParser returns a Parser that finds zones by load, which is time.LoadLocation but in tests.
+// NewParser returns a Parser that finds zones by load, which is time.LoadLocation but in tests. A run by
+// hand makes one and reads nothing with it: it costs next to nothing until then.
 func NewParser(load func(name string) (*time.Location, error)) *Parser {
-	return &Parser{load: load, zones: map[string]*Zone{}, shared: map[sharedKey]*Schedule{}}
+	return &Parser{load: load}
 }
 
 // Zone finds a zone by its name in the time zone database. The empty name is UTC.
@@ -45,6 +46,9 @@ func (p *Parser) Zone(name string) (*Zone, error) {
 	loc, err := p.load(name)
 	if err != nil {
 		return nil, err
+	}
+	if p.zones == nil {
+		p.zones = map[string]*Zone{}
 	}
 	z := NewZone(loc)
 	p.zones[name] = z
@@ -76,8 +80,8 @@ func (p *Parser) Parse(text string, o Options) (*Schedule, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.shared) >= maxShared {
-		clear(p.shared)
+	if p.shared == nil || len(p.shared) >= maxShared {
+		p.shared = map[sharedKey]*Schedule{}
 	}
 	p.shared[key] = s
 	return s, nil
