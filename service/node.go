@@ -19,8 +19,10 @@ type Node struct {
 	// Impersonate narrows whom root's om may run tasks as; nil lets it run them as anyone.
 	Impersonate *Impersonation
 
-	KeepRuns, KeepDays, KeepFailedDays int   // where a task does not say; 0 is om's own default
-	OutputBudget                       int64 // bytes that the output of all runs may take
+	KeepRuns, KeepDays, KeepFailedDays int           // where a task does not say; 0 is om's own default
+	OutputBudget                       int64         // bytes that the output of all runs may take
+	StartupParallel                    int           // how many missed slots are made up for at once; 0 for one a processor
+	WaitTimeSync                       time.Duration // how long after the host's start the clock may be unsynchronized
 
 	Labels   map[string]string // [labels]
 	Problems []Problem         // warnings
@@ -124,6 +126,10 @@ func (n *Node) field(name string) any {
 		return &n.Name
 	case "output_budget":
 		return &n.OutputBudget
+	case "startup_parallel":
+		return &n.StartupParallel
+	case "wait_time_sync":
+		return &n.WaitTimeSync
 	case "timezone":
 		return &n.Timezone
 	}

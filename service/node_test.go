@@ -7,13 +7,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"om/service"
 	"om/task"
 )
 
 func TestNode(t *testing.T) {
-	plain := service.Node{Name: "host", KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365, OutputBudget: 1 << 30}
+	plain := service.Node{Name: "host", KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365, OutputBudget: 1 << 30, WaitTimeSync: 2 * time.Minute}
 	with := func(change func(*service.Node)) service.Node {
 		n := plain
 		change(&n)
@@ -34,7 +35,9 @@ func TestNode(t *testing.T) {
 			n.Impersonate = &service.Impersonation{Allow: []string{"backup", "@dba"}}
 		})},
 		{"labels", "[labels]\naz = fr1\n", with(func(n *service.Node) { n.Labels = map[string]string{"az": "fr1"} })},
-		{"what the scheduler reads", "[node]\nstartup_parallel = 4\nwait_time_sync = 30s\n", plain},
+		{"what the scheduler reads", "[node]\nstartup_parallel = 4\nwait_time_sync = 30s\n", with(func(n *service.Node) {
+			n.StartupParallel, n.WaitTimeSync = 4, 30*time.Second
+		})},
 		{"sections of OpenSVC", "[cluster]\nname = x\n[hook#1]\ncommand = x\n", plain},
 	} {
 		got, err := service.ParseNode("node.conf", []byte(c.text), "host")

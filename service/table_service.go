@@ -29,9 +29,9 @@ var nodeRows = [...]row{
 	{name: "keep_runs", kind: kindInt, def: "100", least: 1, most: 10000000, plain: true, example: "20", text: "How many runs of a task are kept on record, where the task does not say."},
 	{name: "name", kind: kindWord, plain: true, example: "n1", text: "The name of the node. By default the host's name; OM_NODENAME wins over both."},
 	{name: "output_budget", kind: kindSize, def: "1G", plain: true, example: "20G", text: "The disk space for the output of all runs. The oldest output of successes is removed first."},
-	{name: "startup_parallel", kind: kindInt, least: 1, most: 10000, plain: true, example: "4", text: "How many missed runs are started at once. By default the number of processors. Read by the scheduler."},
+	{name: "startup_parallel", kind: kindInt, least: 1, most: 10000, plain: true, example: "4", text: "How many missed runs are started at once. By default the number of processors."},
 	{name: "timezone", kind: kindTimezone, plain: true, example: "Europe/Paris", text: "The time zone of schedules. By default the host's."},
-	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start. Read by the scheduler."},
+	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start."},
 }
 
 // impersonateRows are the keywords of [impersonate] in node.conf.

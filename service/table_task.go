@@ -18,15 +18,18 @@ var taskRows = [...]row{
 	},
 	{
 		name: "catchup", kind: kindEnum, choices: "last none all", from: same, example: "none",
-		text: "What becomes of instants that passed while nobody looked. The newest one, none, or all of them. By default the newest for a period of an hour or more, none for shorter ones and for tasks with confirmation. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Catchup },
+		text:  "What becomes of instants that passed while nobody looked. The newest one, none, or all of them. By default the newest for a period of an hour or more, none for shorter ones and for tasks with confirmation.",
 	},
 	{
 		name: "catchup_limit", kind: kindInt, def: "10", least: 1, most: 100000, from: same, example: "3",
-		text: "How many missed instants catchup = all makes up for, the oldest first, one after the other. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.CatchupLimit },
+		text:  "How many missed instants catchup = all makes up for, the oldest first, one after the other.",
 	},
 	{
 		name: "catchup_window", kind: kindDuration, from: same, example: "6h",
-		text: "How late a missed instant may still be run. By default, for catchup = last, until the next instant. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.CatchupWindow },
+		text:  "How late a missed instant may still be run. By default, for catchup = last, until the next instant.",
 	},
 	{
 		name: "check", kind: kindEnum, choices: "last_run last_run_warn", from: same, example: "last_run",
@@ -55,11 +58,13 @@ var taskRows = [...]row{
 	},
 	{
 		name: "deadline", kind: kindDuration, from: same, example: "4h",
-		text: "The time that all attempts of a run have together, where timeout is for each. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Deadline },
+		text:  "The time that all attempts of a run have together, where timeout is for each.",
 	},
 	{
 		name: "delivery", kind: kindEnum, def: "at-most-once", choices: "at-most-once at-least-once", from: same, example: "at-least-once",
-		text: "What is worse, no run or two. at-most-once never repeats a run that may have started; at-least-once repeats one that was lost. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Delivery },
+		text:  "What is worse, no run or two. at-most-once never repeats a run that may have started; at-least-once repeats one that was lost.",
 	},
 	{
 		name: "description", kind: kindText, example: "Nightly dump of the database",
@@ -103,7 +108,8 @@ var taskRows = [...]row{
 	},
 	{
 		name: "idempotent", kind: kindBool, def: "false", from: same, example: "true",
-		text: "Running it twice does no harm, which at-least-once delivery needs. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Idempotent },
+		text:  "Running it twice does no harm, which at-least-once delivery needs.",
 	},
 	{
 		name: "interactive", kind: kindBool, def: "false", from: same, example: "true",
@@ -153,7 +159,8 @@ var taskRows = [...]row{
 	{name: "limit_vmem", kind: kindLimit, from: same, example: "4G", field: limits, text: "Another name of limit_as, from systems that tell them apart."},
 	{
 		name: "lock", kind: kindLocks, from: same, example: "tape:2",
-		text: "Locks shared with other tasks of the node: words NAME, or NAME:N where N of them may run at once. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Locks },
+		text:  "Locks shared with other tasks of the node: words NAME, or NAME:N where N of them may run at once.",
 	},
 	{
 		name: "log", kind: kindLog, def: "true", choices: "true false file journal both none", from: same, example: "journal",
@@ -177,11 +184,13 @@ var taskRows = [...]row{
 	},
 	{
 		name: "lost_retry", kind: kindInt, def: "1", least: 0, most: 1000, from: same, example: "2",
-		text: "How often at-least-once delivery repeats a run that was lost. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.LostRetry },
+		text:  "How often at-least-once delivery repeats a run that was lost.",
 	},
 	{
 		name: "manual_counts", kind: kindBool, def: "false", from: same, example: "true",
-		text: "A run by hand counts as the last run for intervals. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.ManualCounts },
+		text:  "A run by hand counts as the last run for intervals.",
 	},
 	{
 		name: "max_parallel", kind: kindInt, def: "1", least: 1, most: 100000, from: same, example: "2",
@@ -215,7 +224,8 @@ var taskRows = [...]row{
 	},
 	{
 		name: "on_requirement_lost", kind: kindEnum, def: "let", choices: "let term", from: same, example: "term",
-		text: "What becomes of a run whose requirements stop holding: let it go on, or end it. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RequirementLost },
+		text:  "What becomes of a run whose requirements stop holding: let it go on, or end it.",
 	},
 	{
 		name: "oom_score_adj", kind: kindInt, least: -1000, most: 1000, from: same, example: "500",
@@ -259,7 +269,8 @@ var taskRows = [...]row{
 	},
 	{
 		name: "requires_wait", kind: kindDuration, from: same, example: "15m",
-		text: "How long a slot waits for its requirements. By default to the end of its time range, and not at all for a point in time. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RequiresWait },
+		text:  "How long a slot waits for its requirements. By default to the end of its time range, and not at all for a point in time.",
 	},
 	{
 		name: "retcodes", kind: kindRetCodes, def: "0:up 1:down", from: same, example: "0:up 1:down 2:warn",
@@ -268,23 +279,28 @@ var taskRows = [...]row{
 	},
 	{
 		name: "retries", kind: kindInt, def: "0", least: 0, most: 1000, from: same, example: "3",
-		text: "How many more attempts a run has. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.Retries },
+		text:  "How many more attempts a run has.",
 	},
 	{
 		name: "retry_delay", kind: kindDuration, def: "30s", from: same, example: "1m",
-		text: "The wait before the second attempt. It doubles from attempt to attempt, up to 15 minutes. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RetryDelay },
+		text:  "The wait before the second attempt. It doubles from attempt to attempt, up to 15 minutes.",
 	},
 	{
 		name: "retry_on", kind: kindRetryOn, choices: "fail timeout lost", from: same, example: "timeout 75",
-		text: "What is tried again: fail, timeout, lost, or exit codes. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RetryOn },
+		text:  "What is tried again: fail, timeout, lost, or exit codes.",
 	},
 	{
 		name: "retry_window", kind: kindDuration, from: same, example: "2h",
-		text: "How long after its slot a run is tried again. By default until the next slot. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RetryWindow },
+		text:  "How long after its slot a run is tried again. By default until the next slot.",
 	},
 	{
 		name: "run_on", kind: kindWords, from: same, example: "flex_primary",
-		text: "Where scheduled runs happen in a service of several nodes that has no resource to follow: names of nodes, or the words of scopes. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RunOn },
+		text:  "Where scheduled runs happen in a service of several nodes that has no resource to follow: names of nodes, or the words of scopes.",
 	},
 	{
 		name: "run_requires", aliases: "requires", kind: kindRequires, from: same, example: "fs#data(up) avail(up,warn)",
@@ -293,7 +309,8 @@ var taskRows = [...]row{
 	},
 	{
 		name: "run_times", kind: kindInt, least: 1, most: 1000000000, from: same, example: "1",
-		text: "After how many scheduled runs the schedule ends. Read by the scheduler.",
+		field: func(t *task.Task) any { return &t.Plan.RunTimes },
+		text:  "After how many scheduled runs the schedule ends.",
 	},
 	{
 		name: "schedule", kind: kindSchedule, from: "run_schedule", example: "~01:00-05:00 mon-fri",

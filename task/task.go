@@ -77,6 +77,8 @@ type Task struct {
 	KeepRuns       int
 	KeepDays       int
 	KeepFailedDays int
+
+	Plan Plan
 }
 
 // FileVar is one word of secrets_environment or configs_environment: variables read from files.
@@ -106,10 +108,15 @@ const (
 // Overlap says what happens when a task is due or asked for while it runs.
 type Overlap string
 
-// The values of the keyword overlap. A manual run is declined under each of them but allow.
+// The values of the keyword overlap; queue-all(N) is the third with a limit, see Overlapping. A manual run is
+// declined under each of them but allow.
 const (
-	OverlapSkip  Overlap = "skip"
-	OverlapAllow Overlap = "allow"
+	OverlapSkip        Overlap = "skip"
+	OverlapQueueOne    Overlap = "queue-one"
+	OverlapQueueAll    Overlap = "queue-all"
+	OverlapReplaceTerm Overlap = "replace(term)"
+	OverlapReplaceKill Overlap = "replace(kill)"
+	OverlapAllow       Overlap = "allow"
 )
 
 // CheckMode says how a task's last run gives it a state.
