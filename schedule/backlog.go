@@ -96,3 +96,12 @@ func (s *Schedule) older(last, now time.Time, due []time.Time, c *Catchup) []tim
 	slices.Reverse(due)
 	return due
 }
+
+// Decided returns what the last run is, for the next question, when the newest slot is decided at now: the
+// slot itself where slots stand by themselves; now, if that is later, where an interval counts from the run.
+func (s *Schedule) Decided(slot, now time.Time) time.Time {
+	if now.After(slot) && slices.ContainsFunc(s.clauses, func(c clause) bool { return !c.counts() }) {
+		return s.zone.time(now.Unix())
+	}
+	return slot
+}

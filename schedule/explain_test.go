@@ -191,3 +191,21 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+// TestDecided: a late run of an interval puts off the next, one of a point does not.
+func TestDecided(t *testing.T) {
+	slot, now := instantOf(t, "2026-03-28T03:00:00Z"), instantOf(t, "2026-03-28T12:00:00Z")
+	for text, want := range map[string]string{
+		"03:00": "2026-03-28T03:00:00Z", "0 3 * * *": "2026-03-28T03:00:00Z", "03:00-13:00": "2026-03-28T03:00:00Z", "every 1h": "2026-03-28T03:00:00Z",
+		"@1h": "2026-03-28T12:00:00Z", "02:00-14:00@30m": "2026-03-28T12:00:00Z", "every 1h after end": "2026-03-28T12:00:00Z",
+		`["@1h", "03:00"]`: "2026-03-28T12:00:00Z",
+	} {
+		s, err := schedule.Parse(text, schedule.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Decided(slot, now).UTC().Format(time.RFC3339); got != want {
+			t.Errorf("%s: %s, wanted %s", text, got, want)
+		}
+	}
+}
