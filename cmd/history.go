@@ -74,6 +74,9 @@ func stateWords() []string {
 }
 
 func (a *app) history(o historyOptions) error {
+	if o.n < 0 {
+		return usage("-n %d: wanted how many, or 0 for all", o.n)
+	}
 	q := state.Query{Limit: o.n}
 	for _, word := range o.states {
 		if !slices.Contains(stateWords(), word) {
@@ -199,7 +202,10 @@ func orNil(s string) *string {
 }
 
 func (a *app) historyListing(rows []runRow) listing {
-	l := listing{columns: []string{"RUN", "TASK", "STATE", "ORIGIN", "STARTED", "TOOK", "USER", "RESULT"}, painted: 2, data: rows}
+	l := listing{
+		columns: []string{"RUN", "TASK", "STATE", "ORIGIN", "STARTED", "TOOK", "USER", "RESULT"}, painted: 2, data: rows,
+		least: []int{14, 10, 0, 0, 0, 0, 8, 8}, spare: []int{3, 6, 5},
+	}
 	for _, r := range rows {
 		l.rows = append(l.rows, []string{
 			r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r) + forcedMark(r),

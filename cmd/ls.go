@@ -47,7 +47,10 @@ func (a *app) ls() error {
 		found, err := a.taskRows(e, path)
 		rows, errs = append(rows, found...), append(errs, err)
 	}
-	l := listing{columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND", "DESCRIPTION"}, data: rows}
+	l := listing{
+		columns: []string{"SERVICE", "TASK", "SCHEDULE", "USER", "TAGS", "COMMAND", "DESCRIPTION"}, data: rows,
+		least: []int{10, 0, 8, 8, 8, 12, 8}, spare: []int{6, 4, 3, 2},
+	}
 	for _, r := range rows {
 		l.rows = append(l.rows, []string{r.Service, disabledMark(r), r.Schedule, r.User, strings.Join(r.Tags, " "), r.Command, r.Description})
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,8 @@ type listing struct {
 	rows    [][]string
 	colors  []string // of each row's painted cell, "" for none
 	painted int      // which cell of a row the color is for
+	least   []int    // how narrow a column may become on a terminal; 0 is not at all
+	spare   []int    // the columns that a narrow terminal can do without, in this order
 	data    any      // a slice of structs with json tags: what programs get
 }
 
@@ -131,21 +134,20 @@ func plain(l listing) string {
 			if i > 0 {
 				b.WriteByte('\t')
 			}
-			b.WriteString(strings.NewReplacer("\t", " ", "\n", " ").Replace(visible(cell)))
+			b.WriteString(oneLine(cell))
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// table aligns the columns. On a terminal the last one is cut where the line ends; elsewhere nothing
-// is.
+// table aligns the columns. On a terminal they are made to fit its width; elsewhere nothing is cut.
 func (a *app) table(l listing) string {
 	if len(l.rows) == 0 {
 		return ""
 	}
-	widths := columnWidths(l)
 	limit := a.width()
+	widths := l.fit(limit)
 	var b strings.Builder
 	b.WriteString(a.line(l.columns, widths, limit, -1, ""))
 	for i, row := range l.rows {
@@ -158,11 +160,76 @@ func (a *app) table(l listing) string {
 	return b.String()
 }
 
+// fit returns the widths of the columns for a line of limit characters (0: any). Where they do not fit
+// as they are, the columns that can be spared go first, with a width of -1, as many as it takes for the
+// others to have their least; then the widest are cut.
+func (l listing) fit(limit int) []int {
+	widths := columnWidths(l)
+	if limit == 0 {
+		return widths
+	}
+	least := l.leastWidths(widths)
+	for _, i := range l.spare {
+		if lineWidth(least) <= limit {
+			break
+		}
+		widths[i], least[i] = -1, -1
+	}
+	for i := range widths {
+		widths[i] = min(widths[i], max(limit, least[i]))
+	}
+	for over := lineWidth(widths) - limit; over > 0; over-- {
+		i := widest(widths, least)
+		if i < 0 {
+			break
+		}
+		widths[i]--
+	}
+	return widths
+}
+
+// leastWidths is how narrow each column may become. Where the listing does not say so, only the last
+// one is cut.
+func (l listing) leastWidths(widths []int) []int {
+	least := slices.Clone(widths)
+	last := len(widths) - 1
+	least[last] = min(least[last], 8)
+	for i, n := range l.least {
+		if n > 0 {
+			least[i] = min(widths[i], n)
+		}
+	}
+	return least
+}
+
+// widest is the widest column that may be narrower, -1 if there is none.
+func widest(widths, least []int) int {
+	found := -1
+	for i, w := range widths {
+		if w > least[i] && (found < 0 || w > widths[found]) {
+			found = i
+		}
+	}
+	return found
+}
+
+// lineWidth is that of a line, with two blanks between columns.
+func lineWidth(widths []int) int {
+	n := -2
+	for _, w := range widths {
+		n += w + 2
+		if w < 0 {
+			n-- // a column that is left out
+		}
+	}
+	return n
+}
+
 func columnWidths(l listing) []int {
 	widths := make([]int, len(l.columns))
 	for _, row := range append([][]string{l.columns}, l.rows...) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(visible(cell)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(oneLine(cell)))
 		}
 	}
 	return widths
@@ -173,12 +240,16 @@ func (a *app) line(row []string, widths []int, limit, painted int, color string)
 	var b strings.Builder
 	used := 0
 	for i, cell := range row {
-		cell = strings.ReplaceAll(visible(cell), "\n", " ")
-		if limit > 0 && i == len(row)-1 {
-			cell = cut(cell, max(limit-used, 8))
+		if widths[i] < 0 || limit > 0 && used >= limit {
+			continue
 		}
-		pad := strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0))
-		used += widths[i] + 2
+		width := widths[i]
+		if limit > 0 {
+			width = min(width, limit-used)
+		}
+		cell = cut(oneLine(cell), width)
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell))
+		used += width + 2
 		if i == painted {
 			cell = a.paint(a.Stdout, color, cell)
 		}
@@ -187,9 +258,17 @@ func (a *app) line(row []string, widths []int, limit, painted int, color string)
 	return strings.TrimRight(b.String(), " ") + "\n"
 }
 
+// oneLine is what can be shown of text within a line.
+func oneLine(text string) string {
+	return strings.NewReplacer("\t", " ", "\n", " ").Replace(visible(text))
+}
+
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text
+	}
+	if width < 1 {
+		return ""
 	}
 	runes := []rune(text)
 	return string(runes[:width-1]) + "…"

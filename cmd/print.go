@@ -146,9 +146,13 @@ func resourceRows(all []engine.Status) []resourceRow {
 // statusTree is a status for people: the service, then a line a resource, its log lines below.
 func (a *app) statusTree(st engine.Status) string {
 	var b strings.Builder
+	room := a.width()
 	width := len(st.Service) - 3
 	for _, r := range st.Resources {
 		width = max(width, len(r.RID))
+	}
+	if room > 0 {
+		room = max(room-width-24, 1) // the branch, the flags and the state
 	}
 	fmt.Fprintf(&b, "%-*s  %s  %s\n", width+3, st.Service, a.padded(st.Overall, 10), strings.Join(notices(st), ", "))
 	for i, r := range st.Resources {
@@ -156,9 +160,10 @@ func (a *app) statusTree(st engine.Status) string {
 		if i == len(st.Resources)-1 {
 			branch, below = "└─ ", "   "
 		}
-		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), visible(a.label(r))), " "))
+		label := a.label(r, room)
+		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), label), " "))
 		for _, line := range append(r.Log, r.Quarantined...) {
-			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), visible(line)))
+			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), oneLine(line)))
 		}
 	}
 	for _, p := range st.Problems {
@@ -196,20 +201,30 @@ func flags(r engine.ResourceStatus) string {
 	return string(out)
 }
 
-// label is what a resource is, and for a task what it did last.
-func (a *app) label(r engine.ResourceStatus) string {
-	text := r.Label
+// label is what a resource is, and for a task what it did last. Where it is longer than room (0: any),
+// the first is cut.
+func (a *app) label(r engine.ResourceStatus, room int) string {
+	text, last := oneLine(r.Label), a.lastRun(r.LastRun)
 	if len(r.Quarantined) > 0 {
 		text = "left out: its section is wrong"
 	}
-	if r.LastRun == nil {
-		return text
+	if last != "" {
+		last = "  " + last
 	}
-	last := fmt.Sprintf("last run %s %s", r.LastRun.State, a.when(r.LastRun.EndedAt))
-	if code := r.LastRun.ExitCode; code != nil && *code != 0 {
-		last = fmt.Sprintf("last run %s (exit %d) %s", r.LastRun.State, *code, a.when(r.LastRun.EndedAt))
+	if room > 0 {
+		text = cut(text, max(room-len(last), 8))
 	}
-	return strings.TrimSpace(text + "  " + last)
+	return strings.TrimSpace(text + last)
+}
+
+func (a *app) lastRun(r *engine.Brief) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.ExitCode != nil && *r.ExitCode != 0:
+		return fmt.Sprintf("last run %s (exit %d) %s", r.State, *r.ExitCode, a.when(r.EndedAt))
+	}
+	return fmt.Sprintf("last run %s %s", r.State, a.when(r.EndedAt))
 }
 
 func (a *app) printConfigVerb() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 
 	"om/state"
 	"om/task"
@@ -67,7 +68,8 @@ func (e *Engine) orphans(ctx context.Context, path string, missing error) (*stat
 	return db, nil
 }
 
-// FindRun finds a run by its id or a unique beginning of it; in the record of path, or of the node.
+// FindRun finds a run by its id or a unique beginning of it, as a table shows it where the terminal is
+// narrow; in the record of path, or of the node.
 func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error) {
 	db, err := e.recordOf(ctx, path)
 	if err != nil {
@@ -76,7 +78,7 @@ func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error)
 	if err = bury(ctx, db); err != nil {
 		return task.Run{}, err
 	}
-	run, err := db.Run(ctx, id)
+	run, err := db.Run(ctx, strings.TrimSuffix(id, "…"))
 	if err == nil && path != "" && run.Task.Service != path {
 		return run, task.Errorf(task.ErrNotFound, "run %s is one of %s, not of %s", id, run.Task, path)
 	}
