@@ -96,7 +96,7 @@ func (b *builder) unknown(sec *section, e *entry) {
 	if sec.index == "" {
 		p.Wanted = "wanted a keyword of [" + sec.name + "]"
 	}
-	p.Hint = didYouMean(e.name(), names(sec.group))
+	p.Hint = b.file.near(e.name(), func() []string { return names(sec.group) })
 	if sec.group == "DEFAULT" || sec.group == "node" {
 		p.elsewhere(e.name())
 	}

@@ -350,7 +350,7 @@ func (b *builder) requirements(sec *section, t *task.Task) {
 			continue
 		}
 		e := b.effective(sec, "run_requires")
-		b.fault(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", didYouMean(r.Subject, b.Sections())}, Error)
+		b.fault(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", b.file.near(r.Subject, b.Sections)}, Error)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,5 +72,49 @@ func TestStartCostsNothing(t *testing.T) {
 		if strings.HasPrefix(line, "init om/service ") {
 			t.Errorf("the package has init work: %s", line)
 		}
+	}
+}
+
+// TestHugeFiles: a file that is as large as one may be, made to be slow to read, is read soon, and its
+// problems are few enough to be told.
+func TestHugeFiles(t *testing.T) {
+	most := func(head, line, tail string) string {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len() < 4<<20-100; i++ {
+			b.WriteString(strings.ReplaceAll(line, "%", strconv.Itoa(i)))
+		}
+		return b.String() + tail
+	}
+	for _, c := range []struct {
+		name, text, want string
+		tasks            int
+	}{
+		{"keywords that nobody knows", most("[task#0]\ncommand = x\n", "k% = v\n", "[task#1]\ncommand = y\n"), "wanted at most 2000 keywords", 1},
+		{"keys", most("[env]\n", "k% = v\n", "[task#1]\ncommand = y\n"), "wanted at most 2000 keywords", 1},
+		{"scopes", most("[task#0]\ncommand = x\n", "timeout@n% = 1\n", "[task#1]\ncommand = y\n"), "wanted at most 2000 keywords", 1},
+		{"keywords of [DEFAULT]", most("[DEFAULT]\n", "k% = v\n", ""), "wanted at most 2000 keywords", 0},
+		{"tasks", most("", "[task#%]\ncommand = x\n", ""), "wanted at most 10000 sections", 10000},
+		{"resources", most("[task#0]\ncommand = x\n", "[fs#%]\nmnt = /\n", ""), "wanted at most 10000 sections", 1},
+		{"groups", most("[task#0]\ncommand = x\n", "[g%#0]\n", ""), "wanted at most 10000 sections", 1},
+		{"requirements that are not there", most("", "[task#%]\ncommand = x\nrequires = a#% b#% c#% d#%\n", ""), "more problems than the 1000", 0},
+		{"references that are not there", most("", "[task#%]\ncommand = {a#%.b}\n", ""), "more problems than the 1000", 0},
+		{"lines that are no INI", most("[task#0]\ncommand = x\n", "bad\n", "[task#1]\ncommand = y\n"), "more problems than the 1000", 1},
+		{"names of nodes", most("[DEFAULT]\nnodes = ", "n% ", "\n[task#0]\ncommand = x\n"), "", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			begun := time.Now()
+			s := service.Parse("f", "testmd", []byte(c.text), service.Node{Name: "n1"})
+			if took := time.Since(begun); took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+			var told string
+			for _, p := range s.Problems {
+				told += p.String() + "\n"
+			}
+			if !strings.Contains(told, c.want) || len(s.Tasks) != c.tasks || len(s.Problems) > 1001 {
+				t.Errorf("%d problems, %d tasks; told %.2000q, want %q", len(s.Problems), len(s.Tasks), told, c.want)
+			}
+		})
 	}
 }

@@ -122,7 +122,7 @@ func (x *expansion) dotted(l *link, section, key string) (string, error) {
 	}
 	target := x.file.section(section)
 	if target == nil {
-		return "", fault{braced(section, key), "there is no section [" + section + "]", didYouMean(section, x.Sections())}
+		return "", fault{braced(section, key), "there is no section [" + section + "]", x.file.near(section, x.Sections)}
 	}
 	if section == "env" && target.bad {
 		return "", fault{text: braced(section, key), wanted: "[env] has an error"}

@@ -79,6 +79,14 @@ func (f *file) section(name string) *section {
 	return nil
 }
 
+// What a file may have, far beyond what a person writes: the time that reading takes grows with the square
+// of the first two, and one file must not hold up the others.
+const (
+	mostSections = 10_000 // of a file
+	mostKeywords = 2_000  // of a section
+	mostProblems = 1_000  // that are told of a file
+)
+
 // report adds a problem of sec. An error puts sec in quarantine.
 func (f *file) report(sec *section, p Problem) {
 	p.File = f.path
@@ -86,7 +94,22 @@ func (f *file) report(sec *section, p Problem) {
 		p.Section = sec.name
 		sec.bad = sec.bad || p.Severity == Error
 	}
-	f.problems = append(f.problems, p)
+	switch n := len(f.problems); {
+	case n < mostProblems:
+		f.problems = append(f.problems, p)
+	case n == mostProblems:
+		f.problems = append(f.problems, Problem{File: f.path, Line: p.Line, Severity: p.Severity, Wanted: "there are more problems than the " + strconv.Itoa(n) + " that are told"})
+	default:
+		f.problems[n-1].Severity = min(f.problems[n-1].Severity, p.Severity)
+	}
+}
+
+// near is didYouMean while problems are still told: it takes its time.
+func (f *file) near(word string, list func() []string) string {
+	if len(f.problems) > mostProblems {
+		return ""
+	}
+	return didYouMean(word, list())
 }
 
 // The INI parser takes some texts for syntax that are values here. Such a value is handed to it
@@ -104,6 +127,7 @@ type scanner struct {
 	all     []entry // of all sections, one after the other
 	pool    []section
 	suspect bool // the text has bytes that are not UTF-8, or NUL
+	full    bool // there are as many sections as a file may have: what follows is not read
 
 	clean []byte // the text for the INI parser, once it differs from the file's
 	dirty bool
@@ -140,7 +164,7 @@ func (f *file) scan(raw []byte) []byte {
 	s := scanner{lexer: newLexer(text), file: f}
 	s.suspect = !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0
 	s.all = make([]entry, 0, min(strings.Count(text, "\n")+1, strings.Count(text, "=")))
-	for n := (line{}); s.next(&n); {
+	for n := (line{}); !s.full && s.next(&n); {
 		s.take(&n)
 	}
 	s.release()
@@ -230,6 +254,12 @@ func (s *scanner) begin(name string, line int) *section {
 // header opens a section. One that is wrong gets a name of its own for the INI parser: what stands
 // below it must not end up in another section.
 func (s *scanner) header(n *line) {
+	if len(s.sections) == mostSections {
+		s.full = true
+		s.differ(n.start)
+		s.report(nil, Problem{Line: n.num, Text: n.body, Wanted: "wanted at most " + strconv.Itoa(mostSections) + " sections, and this one and what follows is not read"})
+		return
+	}
 	sec := s.begin(n.name, n.num)
 	first := s.section(n.name)
 	switch {
@@ -253,6 +283,11 @@ func (s *scanner) header(n *line) {
 // keyword holds a keyword until its value is complete.
 func (s *scanner) keyword(n *line) {
 	sec := s.current(n)
+	if len(sec.entries) == mostKeywords {
+		s.differ(n.start)
+		s.report(sec, Problem{Line: n.num, Keyword: n.name, Wanted: "wanted at most " + strconv.Itoa(mostKeywords) + " keywords in a section"})
+		return
+	}
 	if e := sec.entry(n.name); e != nil {
 		s.differ(n.start)
 		s.report(sec, Problem{Line: n.num, Keyword: n.name, Text: n.value, Wanted: "wanted each keyword once, and it is on line " + strconv.Itoa(int(e.line)) + " already"})

@@ -67,10 +67,11 @@ func (s *Service) Quarantined() []string {
 
 // Sections lists the sections of the file in its order, each once.
 func (s *Service) Sections() []string {
-	var names []string
+	names := make([]string, 0, len(s.file.sections))
+	seen := make(map[string]bool, len(s.file.sections))
 	for _, sec := range s.file.sections {
-		if !slices.Contains(names, sec.name) {
-			names = append(names, sec.name)
+		if !seen[sec.name] {
+			names, seen[sec.name] = append(names, sec.name), true
 		}
 	}
 	return names
