@@ -54,8 +54,19 @@ func (a *app) complete(r route) error {
 		return a.offer(last, verbHelp(true))
 	}
 	root := a.root(a.wanted(typed))
+	a.completeGlobals(root)
 	root.SetArgs(append([]string{r.verb}, append(typed.args, last)...))
 	return root.Execute()
+}
+
+// completeGlobals teaches root the values of the flags that every verb has.
+func (a *app) completeGlobals(root *cobra.Command) {
+	services := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return a.serviceNames(), cobra.ShellCompDirectiveNoFileComp
+	}
+	_ = root.RegisterFlagCompletionFunc("output", completeWords(formats()...))
+	_ = root.RegisterFlagCompletionFunc("color", completeWords("auto", "always", "never"))
+	_ = root.RegisterFlagCompletionFunc("service", services)
 }
 
 // offer prints the words that begin with what is typed, in the way of cobra's scripts: 4 is "no files".
@@ -102,6 +113,29 @@ func orNoFiles(c completer) completer {
 		return completeWords()
 	}
 	return c
+}
+
+// completeSections offers the kinds of sections that have keywords.
+func completeSections(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	for _, k := range service.Keywords() {
+		words = append(words, k.Section)
+	}
+	return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeVersions offers the versions of the file that were replaced.
+func (a *app) completeVersions(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	e, path, err := a.service()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	versions, _ := e.Versions(context.Background(), path)
+	for _, v := range versions {
+		words = append(words, fmt.Sprintf("%d\t%s by %s", v.Version, a.when(v.At), v.By))
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeZones offers the names of time zones, a folder of the database at a time.

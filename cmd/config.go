@@ -175,8 +175,8 @@ func configVerb(a *app) *cobra.Command {
 	}
 	c.AddCommand(
 		&cobra.Command{Use: "history", Short: "List the versions, the newest first", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.configHistory() }},
-		&cobra.Command{Use: "diff [VERSION]", Short: "What changed from a version (the newest) to the file", RunE: func(_ *cobra.Command, args []string) error { return a.configDiff(args) }},
-		&cobra.Command{Use: "restore [VERSION]", Short: "Put a version (the newest) back; the present one is kept", RunE: func(_ *cobra.Command, args []string) error { return a.configRestore(args) }},
+		&cobra.Command{Use: "diff [VERSION]", Short: "What changed from a version (the newest) to the file", ValidArgsFunction: a.completeVersions, RunE: func(_ *cobra.Command, args []string) error { return a.configDiff(args) }},
+		&cobra.Command{Use: "restore [VERSION]", Short: "Put a version (the newest) back; the present one is kept", ValidArgsFunction: a.completeVersions, RunE: func(_ *cobra.Command, args []string) error { return a.configRestore(args) }},
 	)
 	return c
 }

@@ -65,7 +65,7 @@ func (a *app) engine() (*engine.Engine, error) {
 	users := &task.Users{}
 	a.eng = &engine.Engine{
 		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, EUID: os.Geteuid(),
-		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users,
+		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users, Warn: a.doubt,
 	}
 	return a.eng, nil
 }

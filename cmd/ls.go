@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,10 @@ func (a *app) taskRows(e *engine.Engine, path string) ([]taskRow, error) {
 		rows = append(rows, rowOfTask(t, s.Disable))
 	}
 	if bad := s.Quarantined(); len(bad) > 0 {
-		fmt.Fprintf(a.Stderr, "service %s: %s can't be used; om %s validate says why\n", path, strings.Join(bad, ", "), path)
+		if i := slices.Index(bad, ""); i >= 0 {
+			bad[i] = "[]"
+		}
+		fmt.Fprintf(a.Stderr, "service %s: %s can't be used; om %s validate says why\n", path, visible(strings.Join(bad, ", ")), path)
 	}
 	return rows, err
 }

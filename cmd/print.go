@@ -252,6 +252,7 @@ func (a *app) printKeywordsVerb() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return a.printKeywords(group, strings.Join(args, "")) },
 	}
 	c.Flags().StringVar(&group, "section", "", "only those of one kind of section: task, fs, ip, app, DEFAULT, node...")
+	_ = c.RegisterFlagCompletionFunc("section", completeSections)
 	return c
 }
 

@@ -108,6 +108,11 @@ func (a *app) printProblems(rows []problemRow) error {
 	return nil
 }
 
+// doubt tells what is doubtful in a file that was changed.
+func (a *app) doubt(p service.Problem) {
+	fmt.Fprintf(a.Stderr, "%s: %s\n", a.paint(a.Stderr, yellow, "warning"), p)
+}
+
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

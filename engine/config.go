@@ -18,7 +18,7 @@ import (
 // Change edits the file of the service at path: it reads it, lets edit change it, validates the
 // result, keeps the version it replaces in the record, and puts the new one in its place in one step.
 // A change that brings a new error is refused, with the problems in the error; one that leaves old ones
-// as they were is not. Two changes at a time wait for each other.
+// as they were is not. Warn is told of new warnings. Two changes at a time wait for each other.
 func (e *Engine) Change(ctx context.Context, path string, edit func(d *service.Document) error) error {
 	return e.Replace(ctx, path, func(old []byte) ([]byte, error) {
 		d := service.NewDocument(old)
@@ -45,13 +45,26 @@ func (e *Engine) Replace(ctx context.Context, path string, edit func(old []byte)
 	if err != nil || bytes.Equal(text, before.Text) {
 		return err
 	}
-	if err := e.Validate(before, text); err != nil {
+	doubts, err := e.validate(before, text)
+	if err != nil {
 		return err
 	}
 	if err := e.keep(ctx, before); err != nil {
 		return err
 	}
-	return service.Write(before.File, text)
+	if err := service.Write(before.File, text); err != nil {
+		return err
+	}
+	for _, p := range doubts {
+		e.warn(p)
+	}
+	return nil
+}
+
+func (e *Engine) warn(p service.Problem) {
+	if e.Warn != nil {
+		e.Warn(p)
+	}
 }
 
 // keep puts the version about to be replaced in the node's record.
@@ -63,9 +76,10 @@ func (e *Engine) keep(ctx context.Context, s *service.Service) error {
 	return db.KeepConfig(ctx, s.Path, s.Text, e.By)
 }
 
-// Validate refuses text as the new version of the service where it has an error that the present
-// version has not. The error lists every such problem and wraps task.ErrInvalid.
-func (e *Engine) Validate(present *service.Service, text []byte) error {
+// validate refuses text as the new version of the service where it has an error that the present
+// version has not, and returns its new warnings. The error lists every such problem and wraps
+// task.ErrInvalid.
+func (e *Engine) validate(present *service.Service, text []byte) (warnings []service.Problem, err error) {
 	known := map[string]bool{}
 	for _, p := range present.Problems {
 		p.Line = 0
@@ -73,16 +87,20 @@ func (e *Engine) Validate(present *service.Service, text []byte) error {
 	}
 	var errs []error
 	for _, p := range service.Parse(present.File, present.Path, text, e.Node).Problems {
-		line := p.String()
-		p.Line = 0
-		if p.Severity == service.Error && !known[p.String()] {
-			errs = append(errs, errors.New(line))
+		anywhere := p
+		anywhere.Line = 0
+		switch {
+		case known[anywhere.String()]:
+		case p.Severity == service.Error:
+			errs = append(errs, errors.New(p.String()))
+		default:
+			warnings = append(warnings, p)
 		}
 	}
 	if len(errs) == 0 {
-		return nil
+		return warnings, nil
 	}
-	return task.Errorf(task.ErrInvalid, "%v\nnothing was changed", errors.Join(errs...))
+	return nil, task.Errorf(task.ErrInvalid, "%v\nnothing was changed", errors.Join(errs...))
 }
 
 // Versions lists the versions of the service's file that were replaced, the newest first.
@@ -107,7 +125,7 @@ func (e *Engine) Version(ctx context.Context, path string, version int) ([]byte,
 func lock(file string) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+		return nil, fmt.Errorf("it can't be changed here: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
 		f.Close()

@@ -28,6 +28,9 @@ type Engine struct {
 	// Users looks up the users and groups of this host.
 	Users *task.Users
 
+	// Warn is told what a change of a file brings that is doubtful and no error; nil is for nobody.
+	Warn func(service.Problem)
+
 	// Reading opens a record that can't be written for reading alone.
 	Reading bool
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 		return nil, err
 	}
 	r := &runner{Engine: e, svc: s, db: db, req: req}
+	r.tellLeftOut()
 	if req.DryRun {
 		r.req.Done = nil
 		return r.each(ctx, picked, r.rehearse), nil
@@ -77,6 +79,20 @@ func (e *Engine) pick(s *service.Service, req Request) ([]Selected, error) {
 		return nil, task.Errorf(task.ErrNotFound, "service %s has no task", s.Path)
 	}
 	return nil, task.Errorf(task.ErrNotFound, "service %s: no task matches %s; its tasks: %v", s.Path, req.Select, names)
+}
+
+// tellLeftOut warns of the tasks that the request may mean as well, and that are in sections that are
+// wrong: what tags they have is not known.
+func (r *runner) tellLeftOut() {
+	var out []string
+	for _, section := range r.svc.Quarantined() {
+		if _, ok := r.req.Select.rid(section); ok && strings.HasPrefix(section, "task#") {
+			out = append(out, section)
+		}
+	}
+	if len(out) > 0 {
+		r.note("", Warning, fmt.Sprintf("left out, for they are wrong: %s; om %s validate says why", strings.Join(out, ", "), r.svc.Path))
+	}
 }
 
 // QuarantineError says that what was asked for is in a section of the file that is wrong.

@@ -120,6 +120,9 @@ func Read(dir, path string, n Node) (*Service, error) {
 		return nil, err
 	}
 	o, err := open(file)
+	if errors.Is(err, fs.ErrNotExist) && o.link {
+		return nil, fmt.Errorf("%s: it is a link to a file that is not there: %w", file, task.ErrNotFound)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		all, _ := List(dir)
 		return nil, notFound("service", path, path, all)
@@ -148,7 +151,8 @@ func (o *opened) check(dir, file string, euid int) error {
 	return errors.Join(checkOwner(file, o.info, euid), checkFolders(dir, file, euid))
 }
 
-// open reads a file that must be a regular one, of sensible size.
+// open reads a file that must be a regular one, of sensible size. Also where it fails, it says whether
+// there is a link.
 func open(file string) (opened, error) {
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK // a pipe is not waited for
 	f, err := os.OpenFile(file, flags|syscall.O_NOFOLLOW, 0)
@@ -160,7 +164,7 @@ func open(file string) (opened, error) {
 		return opened{}, fmt.Errorf("%w: %w", err, task.ErrPermission)
 	}
 	if err != nil {
-		return opened{}, err
+		return opened{link: link}, err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()

@@ -72,6 +72,7 @@ func TestRead(t *testing.T) {
 		t.Error("there is a task#1")
 	}
 	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe.conf"), 0o644))
+	must(t, os.Symlink(filepath.Join(dir, "nowhere"), filepath.Join(dir, "gone.conf")))
 	for _, c := range []struct {
 		path, text string
 		kind       error
@@ -85,6 +86,7 @@ func TestRead(t *testing.T) {
 		{"dir", "wanted a regular file", task.ErrInvalid},
 		{"pipe", "wanted a regular file", task.ErrInvalid},
 		{"huge", "of at most 4 MiB", task.ErrInvalid},
+		{"gone", "gone.conf: it is a link to a file that is not there", task.ErrNotFound},
 	} {
 		if s, err := service.Read(dir, c.path, service.Node{}); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%q: got %v, %v, want %q", c.path, s, err, c.text)
