@@ -98,7 +98,7 @@ func (p *printer) print(rec task.Record) {
 		p.line = ""
 	}
 	if rec.Lost > 0 {
-		fmt.Fprintf(p.w, "# om: %d bytes are left out here (log_head, log_tail)\n", rec.Lost)
+		fmt.Fprintf(p.w, "# om: %d bytes are left out here (log_head, log_tail, or a full disk)\n", rec.Lost)
 		return
 	}
 	if p.times && p.line == "" {

@@ -45,17 +45,26 @@ func (a *app) list(l listing) error {
 
 // value prints one value; for people it is YAML.
 func (a *app) value(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	if a.global.output == "json" {
-		return a.write(string(text) + "\n")
-	}
 	if a.global.output == "jsonl" {
 		return a.jsonl([]any{v})
 	}
-	return a.write(yamlOf(text))
+	var b bytes.Buffer
+	enc := encoder(&b)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	if a.global.output == "json" {
+		return a.write(b.String())
+	}
+	return a.write(yamlOf(b.Bytes()))
+}
+
+// encoder writes JSON with < > and & as they are: commands are full of them, and no browser reads this.
+func encoder(b *bytes.Buffer) *json.Encoder {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	return enc
 }
 
 func (a *app) write(text string) error {
@@ -65,7 +74,7 @@ func (a *app) write(text string) error {
 
 func (a *app) jsonl(data any) error {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	enc := encoder(&b)
 	v := reflect.ValueOf(data)
 	for i := range v.Len() {
 		if err := enc.Encode(v.Index(i).Interface()); err != nil {
@@ -111,10 +120,11 @@ func fieldTexts(v reflect.Value) ([]string, error) {
 		if !v.Type().Field(i).IsExported() {
 			continue
 		}
-		text, err := json.Marshal(v.Field(i).Interface())
-		if err != nil {
+		var b bytes.Buffer
+		if err := encoder(&b).Encode(v.Field(i).Interface()); err != nil {
 			return nil, err
 		}
+		text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 		var s *string
 		if string(text) == "null" {
 			text = nil

@@ -86,6 +86,7 @@ func yamlScalar(t json.Token) string {
 	if plain {
 		return s
 	}
-	text, _ := json.Marshal(s)
-	return string(text)
+	var text bytes.Buffer
+	_ = encoder(&text).Encode(s)
+	return strings.TrimSuffix(text.String(), "\n")
 }

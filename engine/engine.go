@@ -66,8 +66,11 @@ func (e *Engine) Record(ctx context.Context, s *service.Service) (*state.DB, err
 		return nil, err
 	}
 	db, err := e.open(ctx, state.Options{Path: s.StateFile})
-	if err != nil {
-		return nil, fmt.Errorf("service %s: state %s: %w (om %s state init creates it)", s.Path, s.StateFile, err, s.Path)
+	switch {
+	case errors.Is(err, task.ErrNotFound):
+		return nil, fmt.Errorf("service %s: %w (om %s state init creates it)", s.Path, err, s.Path)
+	case err != nil:
+		return nil, fmt.Errorf("service %s: %w", s.Path, err)
 	}
 	return db, nil
 }

@@ -245,7 +245,7 @@ var taskRows = [...]row{
 	{
 		name: "pam", kind: kindWord, from: same, example: "cron",
 		field: func(t *task.Task) any { return &t.PAM },
-		text:  "The PAM service through which a session is opened for the command. None by default.",
+		text:  "The PAM service through which a session is opened for the command. None by default. This om is built without PAM: a task that has it is not run.",
 	},
 	{
 		name: "post_run", kind: kindCommand, from: same, example: "/usr/local/bin/report",

@@ -256,6 +256,9 @@ func (r *run) maybeOver() {
 	}
 	r.outcome.OutputBytes = r.sink.total
 	r.outcome.OutputLost = r.sink.finish(&r.s.text)
+	if n := r.outcome.OutputLost - r.sink.beyond(); n > 0 {
+		r.note("output: %d bytes could not be kept in %s: is its disk full?", n, r.sink.path)
+	}
 	if path := r.job.cancelFile(); path != "" && r.outcome.State == Cancelled {
 		_ = os.Remove(path)
 	}

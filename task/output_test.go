@@ -293,6 +293,9 @@ func TestDiskFull(t *testing.T) {
 	if o.OutputBytes != 500008 || o.OutputLost < 400_000 || o.OutputLost > 500_008 {
 		t.Errorf("%d bytes, %d lost", o.OutputBytes, o.OutputLost)
 	}
+	if len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "could not be kept in "+j.Output+": is its disk full?") {
+		t.Errorf("notes %q, want one of what could not be kept", o.Notes)
+	}
 	if kept := int64(len(out)); kept != o.OutputBytes-o.OutputLost {
 		t.Errorf("%d bytes can be read, want %d", kept, o.OutputBytes-o.OutputLost)
 	}

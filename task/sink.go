@@ -102,6 +102,14 @@ func (k *sink) finish(scratch *[]byte) (lost int64) {
 	return k.total - k.kept - k.ring.held(m.from)
 }
 
+// beyond is how many bytes are over the caps, which are left out on purpose.
+func (k *sink) beyond() int64 {
+	if k.path == "" {
+		return k.total
+	}
+	return max(k.total-k.head-k.tail, 0)
+}
+
 func (k *sink) close() {
 	if k.fd != 0 {
 		_ = unix.Close(k.fd)
