@@ -24,6 +24,7 @@ type runView struct {
 	Output      *string `json:"output"`
 	OutputBytes int64   `json:"output_bytes"`
 	OutputLost  int64   `json:"output_left_out"`
+	Leftover    int     `json:"leftover"`
 	MaxRSS      int64   `json:"max_rss_bytes"`
 	CPU         float64 `json:"cpu_s"`
 	Took        float64 `json:"took_s"`
@@ -73,7 +74,7 @@ func (a *app) viewOf(r task.Run) runView {
 	v := runView{
 		runRow: a.rowOf(r), By: r.By, Terminal: orNil(r.Terminal), ConfirmedBy: orNil(r.ConfirmedBy), Forced: orNil(r.Forced),
 		BootID: r.BootID, Supervisor: r.PID, ArgvDigest: orNil(r.ArgvDigest), Output: orNil(r.Output),
-		OutputBytes: r.OutputBytes, OutputLost: r.OutputLost, MaxRSS: r.MaxRSS, CPU: r.CPU.Seconds(),
+		OutputBytes: r.OutputBytes, OutputLost: r.OutputLost, Leftover: r.Leftover, MaxRSS: r.MaxRSS, CPU: r.CPU.Seconds(),
 	}
 	if r.ChildPID != 0 {
 		v.PID = &r.ChildPID

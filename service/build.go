@@ -320,8 +320,13 @@ func (b *builder) command(sec *section, e *entry, text, shell string) {
 		b.report(sec, p)
 		return
 	}
-	if _, err := split(text); err != nil {
+	words, err := split(text)
+	if err != nil {
 		b.fault(sec, e, err, Error)
+		return
+	}
+	if len(words) > 0 && words[0] == "" {
+		b.fault(sec, e, wanted(text, "the name of a program, and its first word is empty"), Error)
 		return
 	}
 	if hints := task.ShellHints(text); len(hints) > 0 {

@@ -339,12 +339,16 @@ func (r *run) conclude() {
 	if !r.stuck {
 		r.outcome.Leftover = r.leftovers()
 	}
-	if r.outcome.Leftover == 0 || r.job.Leftover != LeftoverKill || r.stuck {
-		r.drainOut()
+	switch {
+	case r.outcome.Leftover == 0, r.stuck:
+	case r.job.Leftover == LeftoverKill:
+		r.note("processes that outlived the command and were ended: %d", r.outcome.Leftover)
+		r.stop("", "")
 		return
+	default:
+		r.note("processes that outlived the command and go on (leftover = keep): %d", r.outcome.Leftover)
 	}
-	r.note("%d processes outlived the command and were ended", r.outcome.Leftover)
-	r.stop("", "")
+	r.drainOut()
 }
 
 // leftovers counts the living processes of the run. Most runs have none, and then a question or

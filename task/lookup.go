@@ -16,6 +16,9 @@ import (
 // from c.Dir if it is not absolute, another is looked for in c's own PATH. The error is a
 // *ResolveError with code 127 or 126.
 func lookup(name string, c *Command) (string, error) {
+	if name == "" {
+		return "", resolveError(codeMissing, "%q: wanted the name of a program", name)
+	}
 	if strings.Contains(name, "/") {
 		return name, c.executable(name)
 	}

@@ -53,6 +53,7 @@ func TestResolveRefuses(t *testing.T) {
 		"a cwd that is a file":      {0, func(t *Task, _ *Resolver) { t.Cwd = "/etc/passwd" }, 78, `cwd "/etc/passwd": not a directory`},
 		"a relative cwd":            {0, func(t *Task, _ *Resolver) { t.Cwd = "tmp" }, 78, `cwd "tmp": wanted an absolute path`},
 		"a missing command":         {0, func(t *Task, _ *Resolver) { t.Command = "/bin/nosuch x" }, 127, `"/bin/nosuch": no such file or directory`},
+		"a command with no name":    {0, func(t *Task, _ *Resolver) { t.Command = `"" x` }, 127, `"": wanted the name of a program`},
 		"a command not in PATH":     {0, func(t *Task, _ *Resolver) { t.Command = "nosuch x" }, 127, `"nosuch": command not found in PATH ` + DefaultPath},
 		"a command, own PATH":       {0, func(t *Task, _ *Resolver) { t.Command, t.Environment = "ls", []string{"PATH=/srv"} }, 127, `"ls": command not found in PATH /srv`},
 		"a folder as command":       {0, func(t *Task, _ *Resolver) { t.Command = "/etc" }, 126, `"/etc": is a directory`},

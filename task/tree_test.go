@@ -159,6 +159,9 @@ func TestHeldPipeDoesNotHoldTheRun(t *testing.T) {
 			if o.State != Complete || o.Leftover == 0 {
 				t.Errorf("got %+v, want complete with leftovers", o)
 			}
+			if len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "outlived the command and go on") {
+				t.Errorf("notes %q, want one of what goes on", o.Notes)
+			}
 			if len(Processes(j.RunID)) == 0 {
 				t.Errorf("leftover = keep ended the process")
 			}
