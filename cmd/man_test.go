@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -69,6 +71,23 @@ func TestManKeywords(t *testing.T) {
 	}
 }
 
+// TestManLint: mandoc finds nothing to say of the pages, but that others are not installed here.
+func TestManLint(t *testing.T) {
+	mandoc, err := exec.LookPath("mandoc")
+	if err != nil {
+		t.Skip("no mandoc to ask:", err)
+	}
+	elsewhere := regexp.MustCompile("referenced manual not found|outdated mandoc.db")
+	for _, page := range []string{"om.1", "om.conf.5"} {
+		out, _ := exec.Command(mandoc, "-T", "lint", filepath.Join("..", "man", page)).CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			if !elsewhere.MatchString(line) {
+				t.Error(strings.TrimSuffix(line, "\n"))
+			}
+		}
+	}
+}
+
 func updateMan() bool {
 	for _, arg := range os.Args {
 		if arg == "-test.update" || arg == "-update" || arg == "-update=true" {
@@ -91,7 +110,7 @@ func manKeywords() string {
 		{"node", "Keywords of the node, in [node] of node.conf"},
 		{"impersonate", "Keywords of [impersonate] in node.conf"},
 	} {
-		b.WriteString(".Sh " + strings.ToUpper(section.title) + "\n.Bl -tag -width Ds\n")
+		b.WriteString(".Sh " + strings.ToUpper(section.title) + "\\&\n.Bl -tag -width Ds\n")
 		for _, k := range service.Keywords() {
 			if k.Section == section.name {
 				manKeyword(&b, k)
@@ -132,7 +151,30 @@ func roff(text string) string {
 		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
 			line = `\&` + line
 		}
-		lines[i] = line
+		lines[i] = folded(line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// folded breaks a line at blanks where it would be longer than mandoc likes.
+func folded(line string) string {
+	var b strings.Builder
+	width := 0
+	for i, word := range strings.Split(line, " ") {
+		switch n := utf8.RuneCountInString(word); {
+		case i == 0:
+			width = n
+		case width+1+n > 79:
+			b.WriteByte('\n')
+			if word != "" && strings.Contains(".'", word[:1]) {
+				b.WriteString(`\&`)
+			}
+			width = n
+		default:
+			b.WriteByte(' ')
+			width += 1 + n
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
