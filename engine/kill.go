@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"om/service"
@@ -55,7 +56,7 @@ func (e *Engine) Kill(ctx context.Context, s *service.Service, sel Selection, ru
 // inProgress lists the runs to end. A run that is named and over is an error; none at all is too.
 func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Service, sel Selection, runID string) ([]task.Run, error) {
 	if runID != "" {
-		run, err := db.Run(ctx, runID)
+		run, err := db.Run(ctx, strings.TrimSuffix(runID, "…"))
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +97,6 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 	if err := writeNew(marker, []byte(reason)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return run, fmt.Errorf("run %s: %w", run.ID, err)
 	}
-	defer func() { _ = os.Remove(marker) }()
 	sig, wait := task.SignalNumber(cmp.Or(t.StopSignal, "SIGTERM")), t.StopTimeout
 	if wait == 0 {
 		wait = 10 * time.Second
@@ -105,7 +105,11 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 		return run, err
 	}
 	again := func() error { return task.EndTree(ctx, run.ID, sig, wait) }
-	return e.awaitEnd(ctx, db, run, reason, again)
+	end, err := e.awaitEnd(ctx, db, run, reason, again)
+	if end.State.Final() {
+		_ = os.Remove(marker) // else it is still to be read
+	}
+	return end, err
 }
 
 // awaitEnd waits until the run's supervisor has settled it, or settles it where there is none.
@@ -119,6 +123,9 @@ func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reaso
 	defer poll.Stop()
 	for {
 		now, err := db.Run(ctx, run.ID)
+		if ctx.Err() != nil && !now.State.Final() {
+			return run, task.Errorf(task.ErrTaken, "run %s: it was told to end, and its supervisor (pid %d) has not recorded that yet: is its terminal stopped?", run.ID, run.PID)
+		}
 		if err != nil || now.State.Final() {
 			return now, err
 		}
@@ -130,10 +137,9 @@ func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reaso
 			return db.Run(ctx, run.ID)
 		}
 		select {
-		case <-ctx.Done():
-			return now, task.Errorf(task.ErrTaken, "run %s: its supervisor (pid %d) has not recorded its end: is its terminal stopped?", run.ID, now.PID)
+		case <-ctx.Done(): // said above
 		case <-poll.C:
-			if err := again(); err != nil {
+			if err := again(); err != nil && ctx.Err() == nil {
 				return now, err
 			}
 		}
