@@ -54,7 +54,7 @@ func (a *app) logs(o logsOptions) error {
 	case run.Output == "" && run.StartedAt.IsZero():
 		return task.Errorf(task.ErrNotFound, "run %s of %s did not start: %s", run.ID, run.Task, run.Reason)
 	case run.Output == "":
-		return task.Errorf(task.ErrNotFound, "run %s of %s kept no output (log = none)", run.ID, run.Task)
+		return task.Errorf(task.ErrNotFound, "run %s of %s kept no output in a file (log = none, or journal)", run.ID, run.Task)
 	}
 	if !a.global.quiet {
 		fmt.Fprintf(a.Stderr, "# %s %s %s %s\n", run.Task, run.ID, run.State, a.when(run.StartedAt))
