@@ -58,7 +58,7 @@ func (o EditOptions) fits(path, file string, kept bool) error {
 	case o.Recover && !kept:
 		return task.Errorf(task.ErrNotFound, "%s: there is no edit to recover", file)
 	case kept && !o.Recover && !o.Discard:
-		return task.Errorf(task.ErrTaken, "%s: an edit was refused before; om %s edit --recover goes on with it, --discard throws it away", file, path)
+		return task.Errorf(task.ErrTaken, "%s: an edit of it goes on, or was refused or broken off; om %s edit --recover goes on with it, --discard throws it away", file, path)
 	}
 	return nil
 }

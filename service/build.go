@@ -320,13 +320,8 @@ func (b *builder) command(sec *section, e *entry, text, shell string) {
 		b.report(sec, p)
 		return
 	}
-	words, err := split(text)
-	if err != nil {
+	if err := checkCommand(text); err != nil {
 		b.fault(sec, e, err, Error)
-		return
-	}
-	if len(words) > 0 && words[0] == "" {
-		b.fault(sec, e, wanted(text, "the name of a program, and its first word is empty"), Error)
 		return
 	}
 	if hints := task.ShellHints(text); len(hints) > 0 {
@@ -334,6 +329,15 @@ func (b *builder) command(sec *section, e *entry, text, shell string) {
 		p.Hint = "shell = sh gives it to a shell; quotes show that it is meant"
 		b.report(sec, p)
 	}
+}
+
+// checkCommand splits a command, whose first word is the name of a program.
+func checkCommand(text string) error {
+	words, err := split(text)
+	if err == nil && len(words) > 0 && words[0] == "" {
+		err = wanted(text, "the name of a program, and its first word is empty")
+	}
+	return err
 }
 
 // plainCommand reports whether no character of text means anything to a shell or to the split into
