@@ -16,8 +16,16 @@ type side struct{ name, expr string }
 // sides are cron lines that robfig/cron reads too.
 func sides() []side {
 	return []side{
-		{"minutely", "* * * * *"}, {"every10", "*/10 * * * *"}, {"hourly", "5 * * * *"}, {"workhours", "*/15 8-18 * * 1-5"},
-		{"daily", "30 2 * * *"}, {"weekly", "30 2 * * 1"}, {"monthly", "30 2 1 * *"}, {"yearly", "30 2 1 1 *"}, {"leap", "0 0 29 2 *"}, {"leapmonday", "0 0 29 2 1"},
+		{"minutely", "* * * * *"},
+		{"every10", "*/10 * * * *"},
+		{"hourly", "5 * * * *"},
+		{"workhours", "*/15 8-18 * * 1-5"},
+		{"daily", "30 2 * * *"},
+		{"weekly", "30 2 * * 1"},
+		{"monthly", "30 2 1 * *"},
+		{"yearly", "30 2 1 1 *"},
+		{"leap", "0 0 29 2 *"},
+		{"leapmonday", "0 0 29 2 1"},
 	}
 }
 

@@ -127,11 +127,20 @@ func (m *member) unsaid(c *clause) error {
 		return errors.New("it waits for the end of the last run, and the notation has no last run")
 	case c.kind == grid:
 		return errors.New("its grid of " + spoken(int(c.pause)) + " is not made of times of the day")
-	case c.kind == window && !c.is(once|point):
+	case c.kind == window:
+		return c.unsaidWindow()
+	}
+	return nil
+}
+
+// unsaidWindow is unsaid for windows, of which a line has points alone.
+func (c *clause) unsaidWindow() error {
+	switch {
+	case !c.is(once | point):
 		return errors.New("its interval of " + spoken(int(c.pause)) + " is counted from the last run, and the notation has no last run")
-	case c.kind == window && !c.is(point):
+	case !c.is(point):
 		return errors.New("it lets a run begin at any time of a range, and the notation has only instants")
-	case c.kind == window && c.pause != pointPause:
+	case c.pause != pointPause:
 		return errors.New("its interval is counted from the last run, and the notation has no last run")
 	}
 	return nil

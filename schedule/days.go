@@ -29,7 +29,7 @@ type daySet struct {
 // A yearSet has a bit for each year from firstYear to lastYear.
 type yearSet [(lastYear-firstYear)/64 + 1]uint64
 
-func (s *yearSet) add(y int)      { s[(y-firstYear)/64] |= 1 << ((y - firstYear) % 64) }
+func (s *yearSet) add(y int) { s[(y-firstYear)/64] |= 1 << ((y - firstYear) % 64) }
 func (s *yearSet) has(y int) bool {
 	return y >= firstYear && y <= lastYear && s[(y-firstYear)/64]>>((y-firstYear)%64)&1 != 0
 }

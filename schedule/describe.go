@@ -135,8 +135,6 @@ func (r *timeRange) between() string {
 
 // describe says what a range means, and whether that is more often than once a day.
 func (r *timeRange) describe(allDays, random bool) (text string, often bool) {
-	over := r.begin > r.end
-	once := !r.every || r.kind == rangeOfTime && r.pause > length(r)
 	switch {
 	case r.kind == wholeDay && (!r.every || r.pause == day):
 		return strings.TrimSuffix("once a day "+r.chosen(random), " "), true
@@ -144,22 +142,35 @@ func (r *timeRange) describe(allDays, random bool) (text string, often bool) {
 		return strings.TrimSuffix("every "+each(int(r.pause))+" "+r.chosen(random), " "), true
 	case r.kind == pointOfTime:
 		return "at " + clock(int(r.begin)) + r.apart(), false
-	case over && !allDays && once:
-		return "once before " + clock(int(r.end)) + " and once after " + clock(int(r.begin)) + r.apart(), false
-	case over && !allDays:
-		return "every " + each(int(r.pause)) + " before " + clock(int(r.end)) + " and after " + clock(int(r.begin)), false
+	case r.begin > r.end && !allDays:
+		return r.describeCut(), false
 	}
-	text = "every " + each(int(r.pause)) + " "
-	if once {
+	return r.describeRange(random), r.begin > r.end
+}
+
+// once says that there is one run in a range.
+func (r *timeRange) once() bool { return !r.every || r.kind == rangeOfTime && r.pause > length(r) }
+
+// describeCut is for a range that is cut at midnight.
+func (r *timeRange) describeCut() string {
+	if r.once() {
+		return "once before " + clock(int(r.end)) + " and once after " + clock(int(r.begin)) + r.apart()
+	}
+	return "every " + each(int(r.pause)) + " before " + clock(int(r.end)) + " and after " + clock(int(r.begin))
+}
+
+func (r *timeRange) describeRange(random bool) string {
+	text := "every " + each(int(r.pause)) + " "
+	if r.once() {
 		text = "once "
 	}
-	if text += r.chosen(random) + r.between(); over {
+	if text += r.chosen(random) + r.between(); r.begin > r.end {
 		text += " of the next day"
 	}
-	if once {
+	if r.once() {
 		text += r.apart()
 	}
-	return text, over
+	return text
 }
 
 // chosen is what ~ says.

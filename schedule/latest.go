@@ -66,7 +66,7 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 		return 0, false // a period that is over stays so: it is due again on the next day, and none is missed
 	}
 	u, ok := s.first(c, last, from)
-	if !ok || u > now || c.kind == grid || c.pauses() && c.weekly == allWeekdays && c.begin == 0 && c.end == day {
+	if !ok || u > now || c.kind == grid || c.pauses() && c.always() {
 		return u, ok && u <= now
 	}
 	if begin, found := s.searchBack(c, now); found {
@@ -74,6 +74,9 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 	}
 	return u, true
 }
+
+// always says that the window has all times of all days.
+func (c *clause) always() bool { return c.weekly == allWeekdays && c.begin == 0 && c.end == day }
 
 // counts says that the slots of a clause can be counted: they do not depend on the last run.
 func (c *clause) counts() bool {

@@ -20,8 +20,8 @@ func (p part) moment() (m moment, rest part, err error) {
 		return m, rest, first.wanted(momentWant)
 	}
 	if len(first.text) < 10 {
-		t, err := first.clock()
-		if err != nil {
+		t, bad := first.clock()
+		if bad != nil {
 			return m, rest, first.wanted(momentWant)
 		}
 		return moment{at: int64(t)}, rest, nil

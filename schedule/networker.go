@@ -303,10 +303,10 @@ func (r *netReader) readOrdinal(p part) error {
 		return period.wanted(netPeriodWant)
 	case rest.text != "":
 		return rest.wanted("a semicolon")
-	case per == 0 && isDay:
-		return period.wantedHint("month, quarter or year", "a day of the week is written with its name")
-	case per == 0 && nth != 0 && nth != lastOrdinal:
-		return ordinal.wantedHint("first", "a week has one "+fullName(weekday, weekdayNames))
+	case per == 0:
+		if err := ofWeek(ordinal, period, nth, weekday); err != nil {
+			return err
+		}
 	}
 	r.addOrdinal(nth, weekday, per)
 	name := "day"
@@ -317,6 +317,17 @@ func (r *netReader) readOrdinal(p part) error {
 		r.text = append(append(r.text, word...), ' ')
 	}
 	r.text = r.text[:len(r.text)-1]
+	return nil
+}
+
+// ofWeek refuses what a week has not: a day without a name, and the second of a weekday.
+func ofWeek(ordinal, period part, nth, weekday int) error {
+	switch {
+	case weekday < 0:
+		return period.wantedHint("month, quarter or year", "a day of the week is written with its name")
+	case nth != 0 && nth != lastOrdinal:
+		return ordinal.wantedHint("first", "a week has one "+fullName(weekday, weekdayNames))
+	}
 	return nil
 }
 

@@ -210,9 +210,9 @@ func (s *Schedule) parseRange(p part) (r timeRange, err error) {
 	}
 	times, interval, every := p.next('@')
 	if r.every = every; every {
-		n, err := interval.duration(60)
-		if err != nil {
-			return r, err
+		n, bad := interval.duration(60)
+		if bad != nil {
+			return r, bad
 		}
 		r.pause = int32(n) //nolint:gosec // below maxPause
 	}

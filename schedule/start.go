@@ -77,26 +77,38 @@ func (s *Schedule) startReason(c *clause, last, u int64) string {
 func (s *Schedule) windowReason(c *clause, last, u int64) string {
 	slot := s.isSlot(c, u)
 	switch {
-	case c.is(periodDays|periodMonths) && last <= never:
-		return "it never ran"
 	case c.is(periodDays | periodMonths):
-		return "its period is over"
+		return periodReason(last)
 	case slot && c.is(point):
 		return s.clockOf(u) + " is one of its times"
-	case slot && c.shift > 0:
-		return "the moment that was chosen in its range"
-	case !c.is(once|point) && s.ends(c, last, u):
+	case !c.is(once|point) && s.ends(c, last, u) && !(slot && c.shift > 0):
 		return s.pauseReason(c, last, u)
-	case slot && c.begin == 0 && c.end == day:
-		return "the begin of the day"
 	case slot:
-		return "the begin of its range"
+		return c.beginReason()
 	case !s.inside(c, u), s.left(c, u) > never:
 		return s.gapReason(c, u)
 	case last <= never:
 		return "no run before, and " + s.clockOf(u) + " is in its range"
 	}
 	return "its range has begun, and no run was in it"
+}
+
+func periodReason(last int64) string {
+	if last <= never {
+		return "it never ran"
+	}
+	return "its period is over"
+}
+
+// beginReason is for the slot of a window.
+func (c *clause) beginReason() string {
+	switch {
+	case c.shift > 0:
+		return "the moment that was chosen in its range"
+	case c.begin == 0 && c.end == day:
+		return "the begin of the day"
+	}
+	return "the begin of its range"
 }
 
 // ends says that the pause after the last run ends at the instant u.
