@@ -168,34 +168,67 @@ func (m *member) whyNot(last, u int64) string {
 	case u <= last:
 		return "the last run was not before it"
 	}
-	local := m.zone.local(u)
-	d := floorDay(local)
+	d := floorDay(m.zone.local(u))
 	days := false
 	for i := range m.clauses {
 		c := &m.clauses[i]
-		switch {
-		case c.kind == boot || c.kind == single || c.kind == grid:
-			return m.whyNotInstant(c, last)
-		case c.is(periodDays | periodMonths):
-			return m.whyNotPeriod(c, last, u)
-		case c.kind == window && m.inside(c, u) && last > never:
-			return "the last run was " + spoken(int(u-last)) + " before, and " + m.wait(c)
+		if reason := m.whyNotClause(c, last, u); reason != "" {
+			return reason
 		}
 		days = days || m.Schedule.has(&c.dates, d)
 	}
 	if !days {
 		return m.whyNotDay(d)
 	}
-	if m.twice(u) {
-		return "clocks show " + m.clockText(local) + " twice on this day, and dst_overlap chooses the other"
-	}
-	return m.clockText(local) + " is not one of its times"
+	return m.whyNotTime(u)
 }
 
-// twice says that the instant u would be one of the member's if clocks did not show its time twice.
-func (m *member) twice(u int64) bool {
+// whyNotClause is for a clause that alone says why; "" for another.
+func (m *member) whyNotClause(c *clause, last, u int64) string {
+	switch {
+	case c.kind == boot || c.kind == single || c.kind == grid:
+		return m.whyNotInstant(c, last)
+	case c.is(periodDays | periodMonths):
+		return m.whyNotPeriod(c, last, u)
+	case c.kind == window && m.inside(c, u) && last > never:
+		return "the last run was " + spoken(int(u-last)) + " before, and " + m.wait(c)
+	}
+	return ""
+}
+
+// whyNotTime is for a day that has slots.
+func (m *member) whyNotTime(u int64) string {
+	text := m.clockOf(u)
 	for i := range m.clauses {
-		if c := &m.clauses[i]; c.is(fixed) && m.isSlot(c, u) {
+		switch c := &m.clauses[i]; {
+		case c.kind == window && !c.is(point) || !m.isSlot(c, u):
+		case c.is(fixed) && m.zone.twice(u):
+			return "clocks show " + text + " twice on this day, and dst_overlap chooses the other"
+		case m.late(c) > 0:
+			return text + " is put off to " + m.fullClock(u+m.late(c), u) + " as spread says"
+		}
+	}
+	return text + " is not one of its times"
+}
+
+// fullClock is what the clocks show at an instant, with seconds; with the date where that is not the one of since.
+func (s *Schedule) fullClock(u, since int64) string {
+	local := s.zone.local(u)
+	text := s.clockText(local)
+	if local%60 == 0 {
+		text += ":00"
+	}
+	if d := floorDay(local); d != floorDay(s.zone.local(since)) {
+		text = string(appendDate(nil, d)) + " " + text
+	}
+	return text
+}
+
+// twice says that clocks show the time of the instant u at another one too.
+func (z *Zone) twice(u int64) bool {
+	i, local := z.at(u), z.local(u)
+	for _, k := range [2]int{i, i + 1} {
+		if was, is := z.change(k); is <= local && local < was {
 			return true
 		}
 	}

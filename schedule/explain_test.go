@@ -209,3 +209,32 @@ func TestDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainSpread: a point that spread puts off is not one that clocks show twice.
+func TestExplainSpread(t *testing.T) {
+	const spread = 15 * time.Minute
+	for _, r := range []struct{ text, zone, at, want string }{
+		{"09:00", "UTC", "2026-03-28T09:00:00Z", "no 09:00: 09:00 is put off to 09:"},
+		{"0 9 * * *", "UTC", "2026-03-28T09:00:00Z", "no 0 9 * * *: 09:00 is put off to 09:"},
+		{"*/10 * * * *", "UTC", "2026-03-28T09:00:00Z", "no */10 * * * *: 09:00 is put off to 09:"},
+		{"09:00", "UTC", "2026-03-28T09:01:00Z", "no 09:00: 09:01 is not one of its times"},
+		{"01:30", "America/New_York", "2026-11-01T01:30:00-05:00", "no 01:30: clocks show 01:30 twice"},
+		{"01:30", "America/New_York", "2026-11-02T01:30:00-05:00", "no 01:30: 01:30 is put off to 01:"},
+	} {
+		s, err := schedule.Parse(r.text, schedule.Options{Zone: zonesOf(t, r.zone)[0], Spread: spread, Seed: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := instantOf(t, r.at)
+		got := said(s.Explain(time.Time{}, at)[0])
+		if !strings.HasPrefix(got, r.want) {
+			t.Errorf("%s at %s: %s, wanted %s", r.text, r.at, got, r.want)
+		}
+		if strings.Contains(r.want, "put off") {
+			start, _ := s.Start(time.Time{}, at)
+			if shown := start.At.Format(time.TimeOnly); !strings.Contains(got, shown) {
+				t.Errorf("%s at %s: %s, and the start is at %s", r.text, r.at, got, shown)
+			}
+		}
+	}
+}
