@@ -44,10 +44,10 @@ func (s *Schedule) Backlog(last, now time.Time, c Catchup) Backlog {
 		}
 	}
 	due := []time.Time{newest}
-	switch {
-	case !s.startable(last, now, newest):
+	switch startable, waits := s.startable(last, now, newest); {
+	case !startable:
 		due = nil
-	case now.Sub(newest) <= c.onTime():
+	case waits || now.Sub(newest) <= c.onTime():
 	case c.Policy == CatchupNone, c.Window > 0 && now.Sub(newest) > c.Window:
 		due = nil
 	}
@@ -65,19 +65,20 @@ func (c *Catchup) onTime() time.Duration {
 }
 
 // startable says that a run for the newest slot may start now: any time after an instant, and inside
-// its window where it has one.
-func (s *Schedule) startable(last, now, newest time.Time) bool {
+// its window where it has one. One that waits is the slot of an interval, or of anacron's period: it is
+// outstanding until there is a run, and is not missed while one may start.
+func (s *Schedule) startable(last, now, newest time.Time) (ok, waits bool) {
 	from, to := instant(last), now.Unix()
 	for i := range s.clauses {
 		c := &s.clauses[i]
-		if u, ok := s.newest(i, from-s.late(c), to-s.late(c)); !ok || u+s.late(c) != newest.Unix() {
+		if u, found := s.newest(i, from-s.late(c), to-s.late(c)); !found || u+s.late(c) != newest.Unix() {
 			continue
 		}
 		if c.kind != window || c.is(point) || s.inside(c, to) && s.rested(c, from, to) {
-			return true
+			ok, waits = true, waits || !c.counts()
 		}
 	}
-	return false
+	return ok, waits
 }
 
 // older puts the slots before the newest in front of it, as far as the limits of the catch-up allow.
