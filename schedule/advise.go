@@ -1,21 +1,27 @@
 package schedule
 
+import "slices"
+
 // Warnings about schedules in OpenSVC's notation: see the table of misreadings in om-schedule(7).
 
-// adviseList warns of what the ranges and days of expressions do not mean.
-func (s *Schedule) adviseList(p part, all []expression) {
-	runs := false
+// adviseList warns of what the ranges of expressions do not mean.
+func (s *Schedule) adviseList(all []expression) {
 	for _, e := range all {
-		for _, r := range e.ranges {
-			never := r.every && r.pause == 0
-			runs = runs || !e.exclude && !never
-			if e.exclude {
-				continue
+		for i := range e.ranges {
+			if !e.exclude {
+				s.adviseRange(&e, &e.ranges[i])
 			}
-			s.adviseRange(&e, &r)
 		}
 	}
-	if !runs {
+}
+
+// adviseNever warns of a schedule without a single instant: it is empty, or its exclusions or its limits leave out
+// all. What begins with the host is left to who knows when that was started.
+func (s *Schedule) adviseNever(p part) {
+	if slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == boot }) {
+		return
+	}
+	if _, ok := s.next(never, 0); !ok {
 		s.warn(p, "it never runs")
 	}
 }

@@ -6,7 +6,7 @@ import "time"
 // check" asks. It differs from Next in windows with ~, where a run may start before its slot.
 func (s *Schedule) Allows(last, t time.Time) bool {
 	u, l := t.Unix(), instant(last)
-	if s.limits != nil && (u < s.limits.from || u > s.limits.until) {
+	if s.outside(u) {
 		return false
 	}
 	if next, ok := s.next(l, u); ok && next == u {
@@ -18,6 +18,11 @@ func (s *Schedule) Allows(last, t time.Time) bool {
 		}
 	}
 	return false
+}
+
+// outside says that the instant u is before the first or after the last one there may be.
+func (s *Schedule) outside(u int64) bool {
+	return u < 0 || s.limits != nil && (u < s.limits.from || u > s.limits.until)
 }
 
 // inside says that the instant u is in a window.

@@ -167,6 +167,8 @@ func (m *member) whyNot(last, u int64) string {
 		return "it never runs"
 	case u <= last:
 		return "the last run was not before it"
+	case u < 0:
+		return "the first slots are in 1970"
 	}
 	d := floorDay(m.zone.local(u))
 	days := false

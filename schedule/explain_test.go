@@ -147,7 +147,7 @@ func TestFarInstants(t *testing.T) {
 				s.Explain(time.Time{}, at)
 				s.Level(at)
 				s.Latest(at.AddDate(-1, 0, 0), at)
-				if next, ok := s.Next(time.Time{}, at); ok && next.Year() > 2199 {
+				if next, ok := s.Next(time.Time{}, at); ok && (next.Year() > 2199 || next.Unix() < 0) {
 					t.Errorf("%s: a start in %v", text, next)
 				}
 				s.Start(at, at)
@@ -235,6 +235,41 @@ func TestExplainSpread(t *testing.T) {
 			if shown := start.At.Format(time.TimeOnly); !strings.Contains(got, shown) {
 				t.Errorf("%s at %s: %s, and the start is at %s", r.text, r.at, got, shown)
 			}
+		}
+	}
+}
+
+// TestBacklogWaits: an interval has one slot outstanding, which is due while a run may start, whatever the policy.
+func TestBacklogWaits(t *testing.T) {
+	for _, r := range []struct {
+		text, last, now string
+		policy          schedule.CatchupPolicy
+		due             string
+		missed          int
+	}{
+		{"@1h", "2026-03-28T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupNone, "2026-03-28T03:00:00Z", 0},
+		{"@1h", "2026-03-28T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupLast, "2026-03-28T03:00:00Z", 0},
+		{"@1h", "2026-03-28T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupAll, "2026-03-28T03:00:00Z", 0},
+		{"@10m", "2025-03-28T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupDefault, "2025-03-28T02:10:00Z", 0},
+		{"every 1h after end", "2026-03-28T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupNone, "2026-03-28T03:00:00Z", 0},
+		{"08:00-18:00@1h", "2026-03-27T12:30:00Z", "2026-03-28T12:00:00Z", schedule.CatchupNone, "2026-03-28T08:00:00Z", 0},
+		{"02:00-04:00@10m", "2026-03-27T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupNone, "", 1},
+		{"02:00-04:00@10m", "2026-03-27T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupLast, "", 1},
+		{"09:00", "2026-03-27T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupNone, "", 2},
+		{"09:00", "2026-03-27T02:00:00Z", "2026-03-28T12:00:00Z", schedule.CatchupLast, "2026-03-28T09:00:00Z", 1},
+		{"every 1h", "2026-03-28T02:00:00Z", "2026-03-28T12:30:00Z", schedule.CatchupNone, "", 10},
+	} {
+		s, err := schedule.Parse(r.text, schedule.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.Backlog(instantOf(t, r.last), instantOf(t, r.now), schedule.Catchup{Policy: r.policy})
+		due := ""
+		for _, at := range b.Due {
+			due += at.Format(time.RFC3339)
+		}
+		if due != r.due || b.Missed != r.missed {
+			t.Errorf("%s after %s, at %s, policy %d: due %q, missed %d; wanted %q, %d", r.text, r.last, r.now, r.policy, due, b.Missed, r.due, r.missed)
 		}
 	}
 }

@@ -95,13 +95,46 @@ func (r *faultRow) test(t *testing.T) {
 	}
 }
 
+// TestNever: what has no instant is warned of, what has one is not, and neither is refused.
+func TestNever(t *testing.T) {
+	for text, never := range map[string]bool{
+		"": true, "@0": true, "! 12:00-13:00": true, `["09:00", "! *"]`: true, `["09:00 mon", "! 08:00-10:00 mon-fri"]`: true, `["22:00-02:00", "! * * 1-53"]`: true,
+		"09:00 * * feb%3": true, "period week skip": true, "period month full skip*30; skip first day every month": true,
+		`["02:00-04:00", "! 02:00-04:00"]`: false, `["09:00", "! 10:00 *:30 * feb"]`: false,
+		"09:00 mon#5 * feb": false, "09:00 *:29 * feb": false, "09:00 * 53": false, "09:00 * 5 jan-feb": false, "09:00 *:30,*:1 * feb": false, "@reboot": false, "at 2020-01-01": false, "*-*~*": false,
+	} {
+		s, err := schedule.Parse("om: "+text, schedule.Options{})
+		if schedule.NotationOf(text) != schedule.OpenSVC {
+			s, err = schedule.Parse(text, schedule.Options{})
+		}
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		warned := false
+		for _, w := range s.Warnings() {
+			warned = warned || w.Text == "it never runs"
+		}
+		if _, ok := s.Next(time.Time{}, time.Time{}); warned != never || ok == never && text != "@reboot" {
+			t.Errorf("%s: warned of %v, and has an instant: %v", text, warned, ok)
+		}
+	}
+	early, late := instantOf(t, "2026-01-01T00:00:00Z"), instantOf(t, "2027-01-01T00:00:00Z")
+	for _, o := range []schedule.Options{{NotBefore: late, NotAfter: early}, {NotBefore: early, NotAfter: late}} {
+		if s, err := schedule.Parse("09:00", o); err != nil || len(s.Warnings()) == 1 != o.NotBefore.Equal(late) {
+			t.Errorf("%+v: %v, %v", o, s.Warnings(), err)
+		}
+	}
+}
+
 // TestRefused holds what others accept, or end their process for.
 func TestRefused(t *testing.T) {
 	for text, offset := range map[string]int{
 		"99:99": 0, "09:60": 3, "24:00": 0, "* 9": 2, "* * 99": 4, "* * 54": 4, "10:00 mon:32": 10, "10:00 *:0": 8, "09:00 -1": 6, "* * * %0": 7, "* * * 13": 6,
 		"@": 1, "09:00@": 6, "@ 10": 1, "@1y": 2, "@1H": 2, "@10min": 4, "@1h30": 5, "@-5m": 1, "@1.5h": 2, "~~09:00": 1, "09:00 jan": 6, "* * * mon": 6, `["09:00" "10:00"]`: 9,
 		"TZ=UTC": 6, "CRON_TZ=UTC": 11, "TZ=UTC ": 6, "@every 0s": 7, "@every -5m": 7, ",, * * * *": 0, "0 0 31 2 *": 4, "0 0 30 feb *": 4, "60 * * * *": 0,
-		"1-234/5678 * * * *": 2, "*-02-30": 5, "at 2026-02-30 10:00": 3, "every 0s": 6, "0 15": 0,
+		"1-234/5678 * * * *": 2, "*-02-30": 5, "09:00 *:30 * feb": 6, "09:00 *:31 * apr,jun": 6, "09:00 * 20 dec": 8, "09:00 fri:31 * feb": 6, "09:00 *:1 20": 6,
+		`["09:00", "10:00 *:-31 * feb"]`: 17, "at 2026-02-30 10:00": 3, "every 0s": 6, "0 15": 0,
 	} {
 		_, err := schedule.Parse(text, schedule.Options{})
 		e, ok := err.(*schedule.SyntaxError) //nolint:errorlint // it is that type

@@ -27,7 +27,7 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 		}
 		best, ok = max(best, u+late), true
 	}
-	if !ok {
+	if !ok || best < 0 {
 		return time.Time{}, 0, false
 	}
 	if count += waits; last.IsZero() {

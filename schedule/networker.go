@@ -71,7 +71,7 @@ func (s *Schedule) parseNetWorker(p part) error {
 		return r.often.wanted("at most 255 starts a day")
 	}
 	s.rare().levels = r.l
-	r.build(p)
+	r.build()
 	return nil
 }
 
@@ -426,10 +426,9 @@ func (r *netReader) appendTimes() {
 func (r *netReader) starts() int32 { return (day-1-r.start)/r.interval + 1 }
 
 // build makes a clause of each start of the day.
-func (r *netReader) build(p part) {
+func (r *netReader) build() {
 	dates := newDates(r.s.sets, 0, len(r.s.sets))
 	if dates.never() {
-		r.s.warn(p, "it never runs")
 		return
 	}
 	r.s.clauses = make([]clause, r.starts())

@@ -8,7 +8,7 @@ import (
 // Next returns the earliest instant, in whole seconds, at which a run may start: not before now, and
 // after last. The last run, zero for none, is the newest scheduled one, whatever became of it. An
 // instant of the past is a start only inside its window: what was missed is told by Latest. With ok
-// false there is no such instant, now or ever, before the year 2200.
+// false there is no such instant, now or ever, before the year 2200. There is none before 1970 either.
 func (s *Schedule) Next(last, now time.Time) (next time.Time, ok bool) {
 	u, ok := s.next(instant(last), ceil(now))
 	if !ok {
@@ -36,6 +36,7 @@ func ceil(t time.Time) int64 {
 
 // next is Next in seconds since 1970.
 func (s *Schedule) next(last, now int64) (best int64, ok bool) {
+	now = max(now, 0)
 	if s.limits != nil {
 		now = max(now, s.limits.from)
 	}

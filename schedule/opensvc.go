@@ -35,6 +35,8 @@ type expression struct {
 	exclude bool
 	ranges  []timeRange
 	lo, hi  int // its sets, in Schedule.sets
+
+	days, weeks part // as written
 }
 
 func (s *Schedule) parseOpenSVC(p part) error {
@@ -56,7 +58,7 @@ func (s *Schedule) parseOpenSVC(p part) error {
 		all = append(all, e)
 	}
 	s.text = listText(string(text), len(members))
-	s.adviseList(p, all)
+	s.adviseList(all)
 	return s.build(p, all)
 }
 
@@ -148,7 +150,7 @@ func (s *Schedule) parseExpression(p part, text []byte) (e expression, _ []byte,
 	if e.ranges, text, err = s.parseRanges(times, text); err != nil {
 		return e, text, err
 	}
-	e.lo = len(s.sets)
+	e.lo, e.days, e.weeks = len(s.sets), days, weeks
 	fields := [3][]byte{}
 	if fields[0], err = s.parseDays(days); err != nil {
 		return e, text, err
@@ -164,7 +166,30 @@ func (s *Schedule) parseExpression(p part, text []byte) (e expression, _ []byte,
 		s.sets[i].weeks, s.sets[i].months, s.sets[i].minus = base.weeks, base.months, e.exclude
 	}
 	e.hi = len(s.sets)
-	return e, appendFields(text, fields), nil
+	return e, appendFields(text, fields), s.possible(&e)
+}
+
+// possible refuses an inclusion whose days no calendar has: 30 February, or week 20 in December. Months that
+// their own modulo leaves out are no mistake of this kind.
+func (s *Schedule) possible(e *expression) error {
+	sets := s.sets[e.lo:e.hi]
+	if d := newDates(s.sets, e.lo, e.hi); e.exclude || !d.never() || len(sets) == 0 || sets[0].months == 0 {
+		return nil
+	}
+	var room [4]daySet
+	all := append(room[:0], sets...)
+	for i := range all {
+		all[i].weeks = allWeeks
+	}
+	if d := newDates(all, 0, len(all)); d.never() {
+		return e.days.wantedHint("a day that one of its months has", "the last day of each month is written *:last")
+	}
+	set := everyDay()
+	set.weeks, set.months = sets[0].weeks, sets[0].months
+	if d := newDates([]daySet{set}, 0, 1); d.never() {
+		return e.weeks.wantedHint("a week that one of its months has a part of", "weeks are ISO weeks of the year, 1 to 53")
+	}
+	return e.days.wantedHint("a day that is in one of its weeks", "a day must be in all: the days, the weeks and the months")
 }
 
 // appendFields leaves out the fields at the end that say all.

@@ -37,7 +37,7 @@ type Options struct {
 	Boot                time.Time // when the host was started, for @reboot and the delays of anacron; zero if that is unknown
 
 	Seed   Seed          // of the stable part of Spread, ~ and H
-	Spread time.Duration // put off each slot by a part of this, chosen by Seed; at most 30 days
+	Spread time.Duration // put off each slot by a part of this, chosen by Seed; at most MaxSpread
 	Random bool          // choose the part of a range with ~ anew for each day
 }
 
@@ -86,6 +86,9 @@ type limits struct {
 	levels      *levels // NetWorker's actions
 }
 
+// MaxSpread is the longest Options.Spread.
+const MaxSpread = 30 * 24 * time.Hour
+
 // MaxText is the length of the longest text of a schedule, in bytes. It bounds what reading one, and
 // searching it, can cost.
 const MaxText = 4096
@@ -111,7 +114,8 @@ func Parse(text string, o Options) (*Schedule, error) {
 	if _, looked := look(whole(s.text)); looked != n {
 		s.text = n.String() + ": " + s.text
 	}
-	s.spread(min(o.Spread, 30*24*time.Hour))
+	s.spread(min(o.Spread, MaxSpread))
+	s.adviseNever(body)
 	return s, nil
 }
 

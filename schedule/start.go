@@ -16,6 +16,7 @@ func (s *Schedule) Start(last, now time.Time) (start Start, ok bool) {
 	if !ok {
 		return Start{}, false
 	}
+	to = max(to, 0)
 	if s.limits != nil {
 		to = max(to, s.limits.from)
 	}
