@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"om/engine"
 	"om/schedule"
 	"om/service"
 	"om/task"
@@ -37,6 +38,7 @@ type calendarOptions struct {
 	task.Task // the keywords
 	seed      string
 	boot      momentText
+	present   momentText // --now or --at
 }
 
 // addCalendar adds the flags named as the keywords. An underscore will do for a dash.
@@ -55,11 +57,11 @@ func addCalendar(c *cobra.Command, o *calendarOptions) {
 	addChoice(c, &o.DSTOverlap, "dst-overlap", "which of two equal fixed times is meant", "first", "second", "both")
 	f.Var((*momentText)(&o.NotBefore), "not-before", "no slot before this moment")
 	f.Var((*momentText)(&o.NotAfter), "not-after", "no slot after this moment")
-	f.Var((*timeLimit)(&o.Spread), "spread", "put off each slot by a part of this time (90s, 15m)")
+	f.Var((*spreadTime)(&o.Spread), "spread", "put off each slot by a part of this time (90s, 15m), 30d at most")
 	addChoice(c, &o.SpreadBy, "spread-by", "what spread differs by", "node", "service")
 	f.BoolVar(&o.Random, "random", false, "choose the place in a range with ~ anew for each day")
 	f.StringVar(&o.seed, "seed", "", "words instead of the node's name that spread, ~ and H go by")
-	f.Var(&o.boot, "boot", "when the host was started, for @reboot and anacron")
+	f.Var(&o.boot, "boot", "when the host was started, for @reboot and anacron; this host's by default")
 	_ = c.RegisterFlagCompletionFunc("tz", completeZones)
 }
 
@@ -82,7 +84,7 @@ func (a *app) calendar(o calendarOptions, words []string) (*schedule.Schedule, e
 	if err != nil {
 		return nil, err
 	}
-	if node.Boot, err = o.boot.in(zone.Location()); err != nil {
+	if node.Boot, err = a.booted(o, zone.Location()); err != nil {
 		return nil, err
 	}
 	s, err := node.Calendar(&o.Task, o.seedOn(node.Name))
@@ -94,6 +96,23 @@ func (a *app) calendar(o calendarOptions, words []string) (*schedule.Schedule, e
 		a.warn(s)
 	}
 	return s, err
+}
+
+// booted is when the host was started: by --boot, else by its kernel unless that is after the present that
+// is asked for. It is zero where nothing says so.
+func (a *app) booted(o calendarOptions, zone *time.Location) (time.Time, error) {
+	if o.boot != "" {
+		return o.boot.in(zone)
+	}
+	now, err := a.present(o.present, zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	boot, err := engine.BootTime()
+	if err != nil || boot.After(now) {
+		return time.Time{}, nil
+	}
+	return boot, nil
 }
 
 // seedOn is the seed of a task without a name, or of what --seed names.
@@ -113,6 +132,23 @@ func (a *app) warn(s *schedule.Schedule) {
 			fmt.Fprintf(a.Stderr, "om: warning: %s\n", visible(w.Text))
 		}
 	}
+}
+
+// spreadTime is a flag that takes what the keyword spread takes.
+type spreadTime timeLimit
+
+func (s *spreadTime) String() string { return (*timeLimit)(s).String() }
+func (s *spreadTime) Type() string   { return "duration" }
+
+// Set reads a duration.
+func (s *spreadTime) Set(text string) error {
+	if err := (*timeLimit)(s).Set(text); err != nil {
+		return err
+	}
+	if time.Duration(*s) > schedule.MaxSpread {
+		return errors.New("wanted 30 days at most")
+	}
+	return nil
 }
 
 // momentText is a flag that takes what the keyword not_before takes. Its zone is known later.
@@ -183,7 +219,7 @@ type startRow struct {
 // startOptions are the flags of om schedule next.
 type startOptions struct {
 	calendarOptions
-	last, now      momentText
+	last           momentText
 	count          int
 	runTimes       int
 	catchup        string
@@ -214,7 +250,7 @@ there is no next instant the exit code is 1, and 78 where the schedule is wrong.
 	addCalendar(c, &o.calendarOptions)
 	f := c.Flags()
 	f.Var(&o.last, "last", "the last run; none by default")
-	f.Var(&o.now, "now", "the present, instead of the clock's")
+	f.Var(&o.present, "now", "the present, instead of the clock's")
 	f.IntVarP(&o.count, "count", "n", 1, "how many instants")
 	f.IntVar(&o.runTimes, "run-times", 0, "no more instants than this, those that are made up for too")
 	addChoice(c, &o.catchup, "catchup", "what becomes of missed instants", "last", "none", "all")
@@ -248,7 +284,7 @@ func (a *app) scheduleNext(o startOptions, words []string) error {
 	if err != nil {
 		return err
 	}
-	now, err := a.present(o.now, zone)
+	now, err := a.present(o.present, zone)
 	if err != nil {
 		return err
 	}
@@ -298,8 +334,12 @@ func (a *app) missed(s *schedule.Schedule, o startOptions, last, now time.Time) 
 	}
 	var rows []startRow
 	for _, at := range backlog.Due {
+		decided := s.Decided(at, now)
+		if c.Policy == schedule.CatchupNone && !decided.Equal(at) {
+			break // an interval that is over is due now, and next says so
+		}
 		rows = append(rows, a.rowOfStart(s, schedule.Start{At: at, Reason: "catch-up: it passed after the last run"}))
-		last = at
+		last = decided
 	}
 	return rows, last
 }
@@ -370,7 +410,7 @@ type clauseRow struct {
 
 func (a *app) scheduleCheckVerb() *cobra.Command {
 	var o calendarOptions
-	var last, at momentText
+	var last momentText
 	c := &cobra.Command{
 		Use: "check EXPR", Short: "Say whether a run may start at an instant",
 		Long: `Say whether a run may start at an instant, and what each part of the schedule says of it. The exit code is 0
@@ -378,15 +418,15 @@ where it may, 1 where it may not, and 78 where the schedule is wrong.
 
 ` + exitCodes,
 		Example: `  om schedule check --at "2026-05-01 03:00" '["02:00-04:00 mon-fri", "! * *:1"]'`,
-		RunE:    func(_ *cobra.Command, args []string) error { return a.scheduleCheck(o, last, at, args) },
+		RunE:    func(_ *cobra.Command, args []string) error { return a.scheduleCheck(o, last, args) },
 	}
 	addCalendar(c, &o)
 	c.Flags().Var(&last, "last", "the last run; none by default")
-	c.Flags().Var(&at, "at", "the instant, instead of the present")
+	c.Flags().Var(&o.present, "at", "the instant, instead of the present")
 	return c
 }
 
-func (a *app) scheduleCheck(o calendarOptions, lastText, atText momentText, words []string) error {
+func (a *app) scheduleCheck(o calendarOptions, lastText momentText, words []string) error {
 	s, err := a.calendar(o, words)
 	if err != nil {
 		return err
@@ -396,7 +436,7 @@ func (a *app) scheduleCheck(o calendarOptions, lastText, atText momentText, word
 	if err != nil {
 		return err
 	}
-	at, err := a.present(atText, zone)
+	at, err := a.present(o.present, zone)
 	if err != nil {
 		return err
 	}

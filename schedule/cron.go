@@ -37,7 +37,7 @@ func (s *Schedule) parseCron(p part, o *Options) error {
 		return err
 	}
 	if strings.HasPrefix(p.text, "@") {
-		err = r.readWord(p, o)
+		err = r.readWord(p)
 	} else {
 		err = r.readFields(p)
 	}

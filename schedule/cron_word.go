@@ -25,7 +25,7 @@ func cronWord(word string) (name, fields string) {
 }
 
 // readWord reads a line that begins with @.
-func (r *cronReader) readWord(p part, o *Options) error {
+func (r *cronReader) readWord(p part) error {
 	word, rest := p.word()
 	lower := strings.ToLower(word.text)
 	if lower == "@every" {
@@ -38,7 +38,7 @@ func (r *cronReader) readWord(p part, o *Options) error {
 	case rest.text != "":
 		return rest.wanted("nothing more")
 	case lower == "@reboot":
-		r.readReboot(word, o)
+		r.readReboot()
 		return nil
 	}
 	prefix := string(r.text)
@@ -50,12 +50,9 @@ func (r *cronReader) readWord(p part, o *Options) error {
 }
 
 // readReboot makes a clause that starts once after each start of the host.
-func (r *cronReader) readReboot(word part, o *Options) {
+func (r *cronReader) readReboot() {
 	r.s.text = string(append(r.text, "@reboot"...))
 	r.s.clauses = []clause{{kind: boot, dates: cronAlways()}}
-	if o.Boot.IsZero() {
-		r.s.warn(word, "it never runs, as it is not known when the host was started")
-	}
 }
 
 // readEvery makes a grid that is counted from 1970-01-01 00:00, on the clock of the zone as it was then:
