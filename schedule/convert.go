@@ -9,8 +9,11 @@ import (
 // Convert writes the schedule in another notation: OpenSVC, Cron or Calendar. The text that it returns means
 // the same, on days with clock changes too. The error says what the other notation can't say.
 func (s *Schedule) Convert(to Notation) (string, error) {
-	if to == s.notation {
+	switch {
+	case to == s.notation:
 		return s.text, nil
+	case s.hashed():
+		return "", errors.New("its H is a number chosen for each task, and the notation has none")
 	}
 	write := map[Notation]func([]line) (string, error){OpenSVC: writeOpenSVC, Cron: writeCron, Calendar: writeCalendar}[to]
 	if write == nil {
@@ -32,6 +35,15 @@ func (s *Schedule) Convert(to Notation) (string, error) {
 		return "", errors.New("it has more times than the other notation takes in one text")
 	}
 	return converted.String(), nil
+}
+
+// hashed says that the fields of a line of cron have an H. Names are numbers in the canonical form, and words small.
+func (s *Schedule) hashed() bool {
+	body, _ := look(whole(s.text))
+	if zone, rest := body.word(); strings.HasPrefix(zone.text, "CRON_TZ=") {
+		body = rest
+	}
+	return s.notation == Cron && strings.IndexByte(body.text, 'H') >= 0
 }
 
 // convertWord writes what only cron has a word for.

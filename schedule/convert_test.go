@@ -99,6 +99,9 @@ func TestConvert(t *testing.T) {
 		{"CRON_TZ=Asia/Tokyo 0 9 * * *", schedule.OpenSVC, "!keyword timezone"},
 		{"at 2026-12-24 18:00", schedule.Calendar, "2026-12-24 18:00:00"},
 		{"at 2026-12-24T18:00:00+01:00", schedule.Calendar, "2026-12-24 17:00:00 UTC"},
+		{"H 2 * * *", schedule.OpenSVC, "!number chosen for each task"},
+		{"H(0-29)/10 2 * * *", schedule.Calendar, "!number chosen for each task"},
+		{"CRON_TZ=Pacific/Honolulu 0 9 * * *", schedule.Calendar, "*-*-* 09:00:00 Pacific/Honolulu"},
 		{"09:00", schedule.Anacron, "!om, cron or calendar"},
 	} {
 		s, err := schedule.Parse(r.text, schedule.Options{Zones: loadZone})
