@@ -146,7 +146,7 @@ func (b *builder) task(sec *section) {
 	b.fill(sec, t, model)
 	b.commands(sec, t)
 	b.requirements(sec, t)
-	b.misread(sec, t)
+	b.adviseSchedule(sec, t)
 	t.Disable = t.Disable || b.Disable
 	if sec.bad {
 		b.Tasks = b.Tasks[:len(b.Tasks)-1]

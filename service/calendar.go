@@ -162,12 +162,57 @@ func scheduleFault(text string, err error) fault {
 	return f
 }
 
-// misread warns of what users are known to read into a schedule that it does not say. What tasks inherit
-// is warned of once.
-func (b *builder) misread(sec *section, t *task.Task) {
+// adviseSchedule warns of schedules that do nothing, and of what users misread.
+func (b *builder) adviseSchedule(sec *section, t *task.Task) {
 	if t.Schedule == "" {
 		return
 	}
+	b.misread(sec, t)
+	b.attended(sec, t)
+	b.limited(sec, t)
+}
+
+// attended warns of a task that has a schedule, and waits for a person.
+func (b *builder) attended(sec *section, t *task.Task) {
+	key := "confirmation"
+	switch {
+	case t.Interactive:
+		key = "interactive"
+	case !t.Confirmation:
+		return
+	}
+	e := b.effective(sec, key)
+	if e == nil || b.best(sec, "schedule") == nil { // a schedule for all tasks is not meant for this one
+		return
+	}
+	b.report(e.home, Problem{
+		Line: int(e.line), Keyword: e.key, Text: e.value, Severity: Warning,
+		Wanted: "a task that asks or shows something to a person is never scheduled: its schedule has no effect",
+	})
+}
+
+// limited warns of limits that leave no time between them.
+func (b *builder) limited(sec *section, t *task.Task) {
+	if t.NotBefore == "" || t.NotAfter == "" {
+		return
+	}
+	zone, err := b.node.Zone(t)
+	if err != nil {
+		return
+	}
+	from, early := momentIn(t.NotBefore, zone)
+	until, late := momentIn(t.NotAfter, zone)
+	if e := b.effective(sec, "not_after"); e != nil && early == nil && late == nil && from.After(until) {
+		b.report(e.home, Problem{
+			Line: int(e.line), Keyword: e.key, Text: t.NotAfter, Severity: Warning,
+			Wanted: "it never runs: not_before is " + t.NotBefore + ", and later",
+		})
+	}
+}
+
+// misread warns of what users are known to read into a schedule that it does not say. What tasks inherit
+// is warned of once.
+func (b *builder) misread(sec *section, t *task.Task) {
 	s, err := b.meaning(t.Schedule)
 	if err != nil || len(s.Warnings()) == 0 {
 		return

@@ -27,6 +27,14 @@ func TestScheduleProblems(t *testing.T) {
 		{"misread by all", "[DEFAULT]\nrun_schedule = * fri\n[task#0]\ncommand = x\n[task#1]\ncommand = x\n", `warning: t.conf:2: [DEFAULT] run_schedule: "* fri": * means once a day`, "task#0 task#1"},
 		{"a comment behind", "[task#0]\ncommand = x\nschedule = 09:00 mon # daily\n", "a comment needs a line of its own", ""},
 		{"a keyword around it", "[task#0]\ncommand = x\nschedule = 09:00\ndst_gap = shfit\n", `dst_gap: "shfit": wanted after, skip or shift; did you mean "shift"?`, ""},
+		{"all is left out", "[task#0]\ncommand = x\nschedule = [\"09:00\", \"! 08:00-10:00\"]\n", `warning: t.conf:3: [task#0] schedule: "[\"09:00\", \"! 08:00-10:00\"]": it never runs`, "task#0"},
+		{"no time between", "[task#0]\ncommand = x\nschedule = 09:00\nnot_before = 2027-01-01\nnot_after = 2026-12-31\n", `warning: t.conf:5: [task#0] not_after: "2026-12-31": it never runs: not_before is 2027-01-01, and later`, "task#0"},
+		{"limits of one task", "[DEFAULT]\nrun_schedule = 09:00\n[task#0]\ncommand = x\nnot_before = 2026-01-01\nnot_after = 2026-12-31\n", "", "task#0"},
+		{"a person", "[task#0]\ncommand = x\nschedule = 09:00\nconfirmation = true\n", `warning: t.conf:4: [task#0] confirmation: "true": a task that asks or shows something to a person is never scheduled`, "task#0"},
+		{"a terminal", "[task#0]\ncommand = x\nschedule = 09:00\ninteractive = true\n", `warning: t.conf:4: [task#0] interactive: "true": a task that asks`, "task#0"},
+		{"a person, and a schedule for all", "[DEFAULT]\nrun_schedule = 09:00\n[task#0]\ncommand = x\nconfirmation = true\n", "", "task#0"},
+		{"the start of the host", "[task#0]\ncommand = x\nschedule = @reboot\n", "", "task#0"},
+		{"spread too far", "[task#0]\ncommand = x\nschedule = 09:00\nspread = 31d\n", `spread: "31d": wanted 30 days at most`, ""},
 		{"too long", "[task#0]\ncommand = x\nschedule = 09:00 " + strings.Repeat("mon,", 1100) + "mon\n", "wanted a schedule of at most 4096 bytes", ""},
 	} {
 		s := service.Parse("t.conf", "testmd", []byte(c.text), service.Node{Name: "n1"})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"om/schedule"
 	"om/task"
 )
 
@@ -21,7 +22,7 @@ func (b *builder) store(r *row, text string, at any) error {
 	case kindBool:
 		return assign(at, text, parseBool)
 	case kindDuration:
-		return assign(at, text, ParseDuration)
+		return assign(at, text, r.parseDuration)
 	case kindInt:
 		return assign(at, text, r.parseInt)
 	case kindWords:
@@ -141,6 +142,15 @@ func parseBool(text string) (bool, error) {
 		return false, nil
 	}
 	return false, fault{text, "wanted true or false", didYouMean(strings.ToLower(text), []string{"true", "false", "yes", "no"})}
+}
+
+// parseDuration is ParseDuration for a keyword, which may have a limit.
+func (r *row) parseDuration(text string) (time.Duration, error) {
+	d, err := ParseDuration(text)
+	if err == nil && r.name == "spread" && d > schedule.MaxSpread {
+		return 0, wanted(text, "30 days at most")
+	}
+	return d, err
 }
 
 // ParseDuration reads a duration as keywords have it: a number of seconds, or numbers with units, from
