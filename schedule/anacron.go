@@ -96,6 +96,8 @@ func (a *anacrontab) readVariables(p part) error {
 				return value.wanted("minutes below 1440")
 			}
 			a.random = n
+		case strings.IndexByte(word.text, '=') < 0:
+			return word.wantedHint(want, "the name of the job and its command are no part of a schedule: write "+beforeJob(word))
 		default:
 			return word.wanted(want)
 		}
@@ -124,4 +126,10 @@ func (a *anacrontab) append(text []byte) []byte {
 		text = appendInt(append(text, " RANDOM_DELAY="...), a.random)
 	}
 	return text
+}
+
+// beforeJob is the period and the delay in front of the name of a job.
+func beforeJob(word part) string {
+	body, _ := look(whole(word.whole).to(word.at))
+	return strings.Join(strings.Fields(body.text), " ")
 }

@@ -86,7 +86,18 @@ func (r *calendarReader) readDate(p part) error {
 			return err
 		}
 	}
+	r.adviseDate(p)
 	return nil
+}
+
+// adviseDate warns of 1-5, which is a date, and reads like weekdays.
+func (r *calendarReader) adviseDate(p part) {
+	month, day, ok := p.next('-')
+	m, okM := number(month.text)
+	d, okD := number(day.text)
+	if ok && okM && okD && m <= 7 && d <= 7 && len(p.text) == len("1-5") && r.names.text == "" {
+		r.s.warn(p, p.text+" is a date, "+day.text+" "+title(fullName(m-1, monthNames))+": weekdays are written "+calendarName(m-1)+".."+calendarName(d-1))
+	}
 }
 
 // readClock reads hour:minute or hour:minute:second.
@@ -171,7 +182,7 @@ func (r *calendarReader) readItem(i int, p part) (err error) {
 		}
 	}
 	if isRange {
-		err = it.readLast(i, last, head, want, high)
+		err = r.readLast(i, &it, last, head, want, high)
 	} else if stepped {
 		err = r.checkStep(i, &it, step)
 	}
@@ -182,12 +193,12 @@ func (r *calendarReader) readItem(i int, p part) (err error) {
 const calendarStep = "a step: a number above 0"
 
 // readLast reads the end of a range, and makes it the last number that the step comes to.
-func (it *calendarItem) readLast(i int, last, head part, want string, high int) (err error) {
+func (r *calendarReader) readLast(i int, it *calendarItem, last, head part, want string, high int) (err error) {
 	if it.last, err = last.calendarValue(i, want); err != nil {
 		return err
 	}
 	if it.last < it.first {
-		return head.wantedHint("a range with its lower end first", "it can be written in two, as in 22..23,0..2")
+		return head.wantedHint("a range with its lower end first", r.around(i, it))
 	}
 	it.step = max(it.step, 1)
 	it.last -= (it.last - it.first) % it.step
@@ -198,6 +209,14 @@ func (it *calendarItem) readLast(i int, last, head part, want string, high int) 
 		it.last, it.step = -1, 0
 	}
 	return nil
+}
+
+// around is how a range over the end of a field is written.
+func (r *calendarReader) around(i int, it *calendarItem) string {
+	if i == calendarDay && r.fromEnd {
+		return "the last is 1: " + padded(it.last) + ".." + padded(it.first)
+	}
+	return "it can be written in two, as in 22..23,0..2"
 }
 
 // checkStep makes sure that a step without an end comes to a second number in its field. Days from the

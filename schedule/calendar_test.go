@@ -96,7 +96,7 @@ func TestCalendarFaults(t *testing.T) {
 		{"*-*-* 12", 8, "a colon and a minute"},
 		{"*-*-* *-*-*", 11, "a colon and a minute"},
 		{"*-*-*-12:00", 0, "a blank stands between"},
-		{"2026-12-24T18:00 UTC", 0, "a blank stands between"},
+		{"2026-12-24T18:00 UTC", 0, "at 2026-12-24T18:00 UTC"},
 		{"2026-12-24-10", 11, "a time of the day"},
 		{"2026~12-24", 7, "~ only before the day"},
 		{"2026-dec-24", 5, "months are numbers"},

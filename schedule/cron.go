@@ -94,9 +94,18 @@ func (p part) cronZone(o *Options) (*Zone, error) {
 	}
 	z, err := o.Zones(p.text)
 	if err != nil {
-		return nil, p.wantedHint(want, err.Error())
+		return nil, p.wantedHint(want, zoneHint(err))
 	}
 	return z, nil
+}
+
+// zoneHint is what the one who looked for a zone says of it, but not in the words of package time.
+func zoneHint(err error) string {
+	text := err.Error()
+	if strings.HasPrefix(text, "time: ") {
+		return "zones are named REGION/CITY, or UTC"
+	}
+	return text
 }
 
 func (r *cronReader) readFields(p part) error {

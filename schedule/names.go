@@ -110,14 +110,25 @@ func (p part) united() (seconds int, err error) {
 		switch {
 		case !ok:
 			return 0, p.from(start).wanted(durationWant)
-		case unit < 0 && i < len(p.text) && strings.IndexByte("WDHMS", p.text[i]) >= 0:
-			return 0, p.from(i).wantedHint("a unit: w, d, h, m or s", "in lower case")
 		case unit < 0:
-			return 0, p.from(i).wanted("a unit: w, d, h, m or s")
+			return 0, p.from(i).wantedHint("a unit: w, d, h, m or s", p.unitHint(start, i))
 		}
 		if seconds += n * unitSeconds()[unit]; seconds > maxPause {
 			return 0, p.wanted("a time of at most 60 years")
 		}
 	}
 	return seconds, nil
+}
+
+// unitHint guesses which unit was meant by what stands at i, behind the number from start on.
+func (p part) unitHint(start, i int) string {
+	switch {
+	case i == len(p.text):
+		return ""
+	case p.text[i] == 'M':
+		return "a minute is m, as in " + p.text[start:i] + "m; a month has no interval, its first day is written 09:00 *:1"
+	case strings.IndexByte("WDHS", p.text[i]) >= 0:
+		return "in lower case"
+	}
+	return ""
 }

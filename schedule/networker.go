@@ -275,11 +275,21 @@ func (r *netReader) readDate(p part) error {
 	}
 	n, err := word.dayOf(years.text, months.text, days.text, overrideWant)
 	if err != nil {
-		return err
+		return europeanDate(err, months.text, days.text, years.text, slashes)
 	}
 	r.s.sets = append(r.s.sets, oneDay(n))
 	r.text = appendDate(r.text, n)
 	return nil
+}
+
+// europeanDate adds a hint to the error of 30/12/2026.
+func europeanDate(err error, months, days, years string, slashes bool) error {
+	m, _ := number(months)
+	d, _ := number(days)
+	if e, ok := err.(*SyntaxError); ok && slashes && m > 12 && m < 32 && d > 0 && d <= 12 { //nolint:errorlint // see dayOf
+		e.Hint = "the month is first: " + days + "/" + months + "/" + years
+	}
+	return err
 }
 
 // readOrdinal reads as in: first friday every month.

@@ -512,8 +512,13 @@ func (p part) week() (int, error) {
 	n, ok := number(p.text)
 	if !ok || n < 1 || n > 53 {
 		hint := ""
-		if strings.Contains(p.text, "%") {
+		switch {
+		case strings.Contains(p.text, "%"):
 			hint = "only months take a modulo"
+		case nameIndex(p.text, weekdayNames) >= 0:
+			hint = "days are the second field"
+		case nameIndex(p.text, monthNames) >= 0:
+			hint = "months are the fourth field"
 		}
 		return 0, p.wantedHint("an ISO week: 1 to 53", hint)
 	}

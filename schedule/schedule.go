@@ -106,7 +106,7 @@ func Parse(text string, o Options) (*Schedule, error) {
 	}
 	s.limit(&o)
 	if err := s.parse(body, &o); err != nil {
-		return nil, err
+		return nil, guess(err, body)
 	}
 	if len(s.text) > MaxText {
 		return nil, body.from(len(body.text)).wanted("a schedule of at most 4096 bytes, written out in full")
@@ -213,17 +213,13 @@ func look(p part) (part, Notation) {
 
 // looks tells the notation of a text without a prefix by its first words.
 func looks(p part) Notation {
-	first, second, words := opening(p.text)
+	first, second, third, words := opening(p.text)
 	switch {
 	case first == "" || strings.IndexByte("[!~\"", first[0]) >= 0:
 		return OpenSVC
-	case first == "every":
-		return Every
-	case first == "at":
-		return At
-	case first == "period":
-		return NetWorker
-	case words < 5 && isAnacron(first, second):
+	case first == "every", first == "at", first == "period":
+		return notationNamed(first)
+	case isAnacron(first, second) && (words < 5 || first[0] == '@' || isJob(third)):
 		return Anacron
 	case isCron(first, words):
 		return Cron
@@ -234,8 +230,19 @@ func looks(p part) Notation {
 	}
 }
 
-// opening returns the first two words of a text, and how many it has.
-func opening(text string) (first, second string, words int) {
+// notationNamed is for the first words that no other notation has.
+func notationNamed(first string) Notation {
+	switch first {
+	case "every":
+		return Every
+	case "at":
+		return At
+	}
+	return NetWorker
+}
+
+// opening returns the first three words of a text, and how many it has.
+func opening(text string) (first, second, third string, words int) {
 	for i := 0; i < len(text); {
 		for i < len(text) && isSpace(text[i]) {
 			i++
@@ -252,16 +259,24 @@ func opening(text string) (first, second string, words int) {
 			first = text[start:i]
 		case 2:
 			second = text[start:i]
+		case 3:
+			third = text[start:i]
 		}
 	}
-	return first, second, words
+	return first, second, third, words
 }
 
 // isAnacron tells "7 15" and "@weekly 15": a period and a delay, in numbers.
 func isAnacron(first, second string) bool {
 	_, days := number(first)
 	_, delay := number(second)
-	return delay && (days || len(first) > 1 && first[0] == '@' && !isDigit(first[1]))
+	return delay && (days || len(first) > 1 && first[0] == '@' && !isDigit(first[1]) && !strings.EqualFold(first, "@every"))
+}
+
+// isJob tells the name of a job in a line of anacrontab, as cron.daily, from a day of the month of a line of cron.
+func isJob(word string) bool {
+	return len(word) > 3 && isLetter(word[0]) && strings.Trim(word, "LlWwHh()0123456789-,/#?*") != "" &&
+		nameIndex(word[:3], weekdayNames+" "+monthNames) < 0
 }
 
 // isCron tells a line of five or more fields without a colon in the first, and @daily.
