@@ -104,7 +104,7 @@ func (a *app) nodeName() (string, error) {
 // zoneNamed finds a time zone; the host's, "Local", under its own name where that can be told.
 func (a *app) zoneNamed(name string) (*time.Location, error) {
 	if name != "Local" {
-		return time.LoadLocation(name)
+		return service.LoadZone(name)
 	}
 	file := a.Getenv("TZ")
 	if file == "" {

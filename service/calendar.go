@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"om/schedule"
@@ -38,7 +39,7 @@ func (n *Node) Zone(t *task.Task) (*schedule.Zone, error) {
 	}
 	zone, err := n.parser().Zone(name)
 	if err != nil {
-		return nil, fault{name, "wanted a time zone that this host knows, as in Europe/Paris or UTC", zoneHint(name, err)}
+		return nil, fault{name, "wanted a time zone that this host knows, as in Europe/Paris or UTC", zoneHint(name)}
 	}
 	return zone, nil
 }
@@ -46,7 +47,7 @@ func (n *Node) Zone(t *task.Task) (*schedule.Zone, error) {
 // parser is the one that is shared, or one that is made now.
 func (n *Node) parser() *schedule.Parser {
 	if n.Schedules == nil {
-		n.Schedules = schedule.NewParser(time.LoadLocation)
+		n.Schedules = schedule.NewParser(LoadZone)
 	}
 	return n.Schedules
 }
@@ -157,9 +158,18 @@ func scheduleFault(text string, err error) fault {
 	}
 	f := fault{bad.Found, "wanted " + bad.Want, bad.Hint}
 	if bad.Found != text {
-		f.wanted += fmt.Sprintf(", at offset %d of %q", bad.Offset, brief(text))
+		line, offset := lineAt(text, bad.Offset)
+		f.wanted += fmt.Sprintf(", at offset %d of %q", offset, brief(line))
 	}
 	return f
+}
+
+// lineAt is the line of a value that has the byte at offset, without the blanks in front of it.
+func lineAt(text string, offset int) (line string, at int) {
+	start := 1 + strings.LastIndexByte(text[:offset], '\n')
+	line, _, _ = strings.Cut(text[start:], "\n")
+	bare := strings.TrimLeft(line, " \t")
+	return bare, max(offset-start-(len(line)-len(bare)), 0)
 }
 
 // adviseSchedule warns of schedules that do nothing, and of what users misread.

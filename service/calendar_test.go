@@ -35,6 +35,7 @@ func TestScheduleProblems(t *testing.T) {
 		{"a person, and a schedule for all", "[DEFAULT]\nrun_schedule = 09:00\n[task#0]\ncommand = x\nconfirmation = true\n", "", "task#0"},
 		{"the start of the host", "[task#0]\ncommand = x\nschedule = @reboot\n", "", "task#0"},
 		{"spread too far", "[task#0]\ncommand = x\nschedule = 09:00\nspread = 31d\n", `spread: "31d": wanted 30 days at most`, ""},
+		{"one of several lines", "[task#0]\ncommand = x\nschedule =\n  [\"09:00\",\n   # a comment\n   \"10:00 foo\"]\n", `"foo": wanted a weekday: mon to sun, or 1 to 7, at offset 7 of "\"10:00 foo\"]"`, ""},
 		{"too long", "[task#0]\ncommand = x\nschedule = 09:00 " + strings.Repeat("mon,", 1100) + "mon\n", "wanted a schedule of at most 4096 bytes", ""},
 	} {
 		s := service.Parse("t.conf", "testmd", []byte(c.text), service.Node{Name: "n1"})

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"errors"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -217,16 +216,8 @@ func (b *builder) parseTimezone(text string) (string, error) {
 		return text, nil
 	}
 	if _, err := time.LoadLocation(text); err != nil {
-		return "", fault{text, "wanted a time zone that this host knows, as in Europe/Paris or UTC", zoneHint(text, err)}
+		return "", fault{text, "wanted a time zone that this host knows, as in Europe/Paris or UTC", zoneHint(text)}
 	}
 	b.zone = text
 	return text, nil
-}
-
-func zoneHint(text string, err error) string {
-	var bad *time.ParseError
-	if errors.As(err, &bad) || !strings.Contains(text, "/") {
-		return "zones are named REGION/CITY"
-	}
-	return didYouMean(text, []string{"Europe/Paris", "Europe/London", "Europe/Berlin", "America/New_York", "Asia/Tokyo"})
 }
