@@ -102,10 +102,20 @@ func (a *app) serviceNames() []string {
 // completer is what cobra calls to complete a flag or an argument.
 type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
+// completeWords offers those of the words that begin with what is typed.
 func completeWords(words ...string) completer {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return words, cobra.ShellCompDirectiveNoFileComp
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return beginning(words, typed), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+func beginning(words []string, typed string) (with []string) {
+	for _, w := range words {
+		if strings.HasPrefix(w, typed) {
+			with = append(with, w)
+		}
+	}
+	return with
 }
 
 func orNoFiles(c completer) completer {
@@ -152,7 +162,7 @@ func completeZones(_ *cobra.Command, _ []string, typed string) ([]string, cobra.
 			words = append(words, folder+name)
 		}
 	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	return beginning(words, typed), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // loaded is the service that is being typed, nil if there is none or several.

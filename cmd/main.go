@@ -134,9 +134,17 @@ func flagError(c *cobra.Command, err error) error {
 	c.Flags().VisitAll(add)
 	c.InheritedFlags().VisitAll(add)
 	if near := task.Nearest(word, known); near != "" {
-		return usage("om %s has no --%s, did you mean --%s?", c.Name(), word, near)
+		return usage("om %s has no --%s, did you mean --%s?", verbOf(c), word, near)
 	}
-	return usage("om %s has no --%s", c.Name(), word)
+	return usage("om %s has no --%s", verbOf(c), word)
+}
+
+// verbOf is the words of a command behind om: schedule next.
+func verbOf(c *cobra.Command) string {
+	if p := c.Parent(); p != nil && p.HasParent() {
+		return verbOf(p) + " " + c.Name()
+	}
+	return c.Name()
 }
 
 // calledFor is how the verbs that are built are called, for usage lines.

@@ -45,14 +45,11 @@ type calendarOptions struct {
 func addCalendar(c *cobra.Command, o *calendarOptions) {
 	f := c.Flags()
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		name = strings.ReplaceAll(name, "_", "-")
-		if name == "timezone" {
-			name = "tz"
-		}
-		return pflag.NormalizedName(name)
+		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
 	o.DSTGap, o.DSTOverlap, o.SpreadBy = "after", "first", "node"
-	f.StringVar(&o.Timezone, "tz", "", "time zone, by default the node's; also --timezone")
+	f.StringVar(&o.Timezone, "tz", "", "time zone, by default the node's")
+	f.StringVar(&o.Timezone, "timezone", "", "the same as --tz")
 	addChoice(c, &o.DSTGap, "dst-gap", "what becomes of a fixed time that a clock change leaves out", "after", "skip", "shift")
 	addChoice(c, &o.DSTOverlap, "dst-overlap", "which of two equal fixed times is meant", "first", "second", "both")
 	f.Var((*momentText)(&o.NotBefore), "not-before", "no slot before this moment")
@@ -63,6 +60,7 @@ func addCalendar(c *cobra.Command, o *calendarOptions) {
 	f.StringVar(&o.seed, "seed", "", "words instead of the node's name that spread, ~ and H go by")
 	f.Var(&o.boot, "boot", "when the host was started, for @reboot and anacron; this host's by default")
 	_ = c.RegisterFlagCompletionFunc("tz", completeZones)
+	_ = c.RegisterFlagCompletionFunc("timezone", completeZones)
 }
 
 // calendar reads the expression that the words of a command line make, and tells its warnings.
@@ -78,7 +76,7 @@ func (a *app) calendar(o calendarOptions, words []string) (*schedule.Schedule, e
 	if o.Schedule = strings.Join(words, " "); o.Timezone == "" {
 		o.Timezone = node.Timezone
 	} else if _, err = node.Schedules.Zone(o.Timezone); err != nil {
-		return nil, usage("--tz %q: wanted a time zone that this host knows, as in Europe/Paris or UTC", o.Timezone)
+		return nil, usage("--tz %q: wanted a time zone that this host knows, as in Europe/Paris or UTC; %v", o.Timezone, err)
 	}
 	zone, err := node.Zone(&o.Task)
 	if err != nil {
