@@ -570,5 +570,20 @@ func (a *app) scheduleConvert(o calendarOptions, to string, words []string) erro
 	if err != nil {
 		return err
 	}
+	row := conversionRow{text, target.String()}
+	switch a.global.output {
+	case "csv":
+		return a.csv([]conversionRow{row})
+	case "json", "jsonl":
+		return a.jsonl([]conversionRow{row})
+	case "yaml":
+		return a.value(row)
+	}
 	return a.printf("%s\n", visible(text))
+}
+
+// conversionRow is what om schedule convert tells.
+type conversionRow struct {
+	Expr     string `json:"expr"`
+	Notation string `json:"notation"`
 }

@@ -21,7 +21,7 @@ func (s *Schedule) Convert(to Notation) (string, error) {
 	}
 	text, ok := s.convertWord(to)
 	if !ok {
-		lines, err := s.lines()
+		lines, err := s.lines(to)
 		if err == nil {
 			text, err = write(lines)
 		}
@@ -71,7 +71,7 @@ type line struct {
 }
 
 // lines returns the schedule as lines, or the reason for which it is more than that.
-func (s *Schedule) lines() ([]line, error) {
+func (s *Schedule) lines(to Notation) ([]line, error) {
 	if s.notation == Every && s.limits != nil && s.limits.from > never {
 		return nil, errors.New("it begins at a moment: the keyword not_before says that, the notation can't")
 	}
@@ -80,7 +80,7 @@ func (s *Schedule) lines() ([]line, error) {
 		if m.exclude {
 			return nil, errors.New("it has the exclusion " + m.text + ", and the notation has none")
 		}
-		lines, err := m.lines()
+		lines, err := m.lines(to)
 		if err != nil {
 			return nil, err
 		}
@@ -92,10 +92,10 @@ func (s *Schedule) lines() ([]line, error) {
 	return all, nil
 }
 
-func (m *member) lines() (all []line, err error) {
+func (m *member) lines(to Notation) (all []line, err error) {
 	for i := range m.clauses {
 		c := &m.clauses[i]
-		if err := m.unsaid(c); err != nil {
+		if err := m.unsaid(c, to); err != nil {
 			return nil, err
 		}
 		l := line{hours: c.hours, minutes: c.minutes, seconds: c.seconds, fixed: c.is(fixed), zone: m.namedZone(), set: everyDay()}
@@ -126,32 +126,57 @@ func cmpWeekly(weekly, all uint8) uint8 {
 	return weekly
 }
 
-// unsaid says what no line can say.
-func (m *member) unsaid(c *clause) error {
+// unsaid says what no line can say, and what is nearest to it.
+func (m *member) unsaid(c *clause, to Notation) error {
 	switch {
 	case m.notation == NetWorker:
 		return errors.New("its days have actions, and the notation has none")
-	case c.is(periodDays | periodMonths):
-		return errors.New("its period is counted from the last run, and the notation has no last run")
 	case c.kind == boot:
 		return errors.New("it is at the start of the host, and the notation has no word for that")
-	case c.kind == grid && c.is(once):
-		return errors.New("it waits for the end of the last run, and the notation has no last run")
-	case c.kind == grid:
-		return errors.New("its grid of " + spoken(int(c.pause)) + " is not made of times of the day")
+	case c.is(periodDays|periodMonths) || c.kind == grid:
+		return nearer(c.unsaidPeriod(to), m.near(c, to), c.differs(to))
 	case c.kind == window:
-		return c.unsaidWindow()
+		return m.unsaidWindow(c, to)
 	}
 	return nil
 }
 
+// unsaidPeriod is unsaid for grids and for anacron's periods.
+func (c *clause) unsaidPeriod(to Notation) string {
+	period := c.is(periodDays | periodMonths)
+	switch {
+	case period && to == OpenSVC:
+		return "its period is counted in days of the calendar, and that of the notation is not"
+	case period:
+		return "its period is counted from the last run, and the notation has no last run"
+	case c.is(once) && to == OpenSVC:
+		return "it waits for the end of the last run, and the notation counts from its slot"
+	case c.is(once):
+		return "it waits for the end of the last run, and the notation has no last run"
+	case to == OpenSVC:
+		return "its grid of " + spoken(int(c.pause)) + " does not move with the runs"
+	}
+	return "its grid of " + spoken(int(c.pause)) + " is not made of times of the day"
+}
+
+// differs says how what is nearest differs.
+func (c *clause) differs(to Notation) string {
+	switch {
+	case to == OpenSVC:
+		return "counted from the slot of the last run"
+	case c.kind == grid && !c.is(once):
+		return "which begins anew each hour or day"
+	}
+	return "at times that do not depend on runs"
+}
+
 // unsaidWindow is unsaid for windows, of which a line has points alone.
-func (c *clause) unsaidWindow() error {
+func (m *member) unsaidWindow(c *clause, to Notation) error {
 	switch {
 	case !c.is(once | point):
-		return errors.New("its interval of " + spoken(int(c.pause)) + " is counted from the last run, and the notation has no last run")
+		return nearer("its interval of "+spoken(int(c.pause))+" is counted from the last run, and the notation has no last run", m.near(c, to), c.differs(to))
 	case !c.is(point):
-		return errors.New("it lets a run begin at any time of a range, and the notation has only instants")
+		return nearer("it lets a run begin at any time of a range, and the notation has only instants", m.near(c, to), "its begin alone")
 	case c.pause != pointPause:
 		return errors.New("its interval is counted from the last run, and the notation has no last run")
 	}
@@ -214,7 +239,7 @@ func joinLine(all []line, l *line) bool {
 // oneLine is for the notations whose text is one.
 func oneLine(all []line) (*line, error) {
 	if len(all) > 1 {
-		return nil, errors.New("it is more than one line: its times and days are no product")
+		return nil, errors.New("it needs " + decimal(len(all)) + " lines, and the notation has one: " + saidLines(all))
 	}
 	l := &all[0]
 	switch {

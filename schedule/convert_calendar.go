@@ -49,7 +49,7 @@ func padded(n int) string { return string(appendPadded(nil, n)) }
 func (s *daySet) calendarDays() (weekdays uint8, days string, err error) {
 	switch {
 	case s.or:
-		return 0, "", errors.New("its days may match either, the day of the month or the weekday: those of a calendar expression match both")
+		return 0, "", errors.New("its days may match either, the day of the month or the weekday: those of a calendar expression match both, and OpenSVC's notation has a list for it")
 	case s.nearest != 0:
 		return 0, "", errors.New("it moves a day to the nearest one from Monday to Friday, and a calendar expression does not")
 	case s.monthdays != 0 && s.fromEnd != 0:

@@ -14,9 +14,9 @@ func writeCron(all []line) (string, error) {
 	set := &l.set
 	switch {
 	case set.years != nil:
-		return "", errors.New("it names years, and a line of cron has none")
+		return "", errors.New("it names years, and a line of cron has none: the keywords not_before and not_after bound it")
 	case !set.or && !set.anyMonthday() && !set.anyWeekday():
-		return "", errors.New("its days must match both, the day of the month and the weekday: a line of cron runs on those that match either")
+		return "", errors.New("its days must match both, the day of the month and the weekday: a line of cron runs on those that match either; OpenSVC's notation and a calendar expression say it")
 	}
 	minutes, hours := l.cronTimes()
 	if !l.fixed && minutes[0] != '*' && hours[0] != '*' {

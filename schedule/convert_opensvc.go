@@ -29,13 +29,13 @@ func (l *line) points() (string, error) {
 	case l.zone != "":
 		return "", errors.New("it names the time zone " + l.zone + ": for OpenSVC's notation the keyword timezone does")
 	case l.set.years != nil:
-		return "", errors.New("it names years, and OpenSVC's notation has none")
+		return "", errors.New("it names years, and OpenSVC's notation has none: the keywords not_before and not_after bound it")
 	case l.set.nearest != 0:
 		return "", errors.New("it moves a day to the nearest one from Monday to Friday, and OpenSVC's notation does not")
 	case l.set.step > 1:
 		return "", errors.New("it counts days from a date, and OpenSVC's notation has no such period")
 	case !l.fixed:
-		return "", errors.New("its cadence goes on in elapsed time when clocks change, and points of the day do not")
+		return "", nearer("its cadence goes on in elapsed time when clocks change, and points of the day do not", l.nearInterval(), "an interval that is counted from the last run")
 	}
 	c := clause{kind: ticks, hours: l.hours, minutes: l.minutes, seconds: l.seconds}
 	var times []string

@@ -77,7 +77,7 @@ func TestConvert(t *testing.T) {
 		{"02:30 mon-fri", schedule.Cron, "30 2 * * 1-5"},
 		{"@daily", schedule.OpenSVC, "00:00"},
 		{"*/10 * * * *", schedule.Calendar, "*-*-* *:00/10:00"},
-		{"09:00,12:30", schedule.Cron, "!more than one line"},
+		{"09:00,12:30", schedule.Cron, "!2 lines, and the notation has one: one at 09:00, one at 12:30"},
 		{"09:00 fri:13", schedule.Cron, "!match both"},
 		{"0 2 13 * 5", schedule.OpenSVC, `["02:00 *:13", "02:00 fri"]`},
 		{"0 2 13 * 5", schedule.Calendar, "!match either"},
@@ -99,6 +99,27 @@ func TestConvert(t *testing.T) {
 		{"CRON_TZ=Asia/Tokyo 0 9 * * *", schedule.OpenSVC, "!keyword timezone"},
 		{"at 2026-12-24 18:00", schedule.Calendar, "2026-12-24 18:00:00"},
 		{"at 2026-12-24T18:00:00+01:00", schedule.Calendar, "2026-12-24 17:00:00 UTC"},
+		{`["02:00 mon","03:00 tue"]`, schedule.Cron, "!one at 02:00 on Monday, one at 03:00 on Tuesday"},
+		{"01:01,02:02,03:03,04:04,05:05,06:06", schedule.Cron, "!6 lines, and the notation has one: one at 01:01, one at 02:02, one at 03:03, one at 04:04, and 2 more"},
+		{"*/15 8-18 * * mon-fri", schedule.OpenSVC, "!the nearest is 08:00-18:45@15m mon-fri, an interval"},
+		{"30 */2 * jan *", schedule.OpenSVC, "!the nearest is @2h * * jan, an interval"},
+		{"30 8-18/2 * * *", schedule.OpenSVC, "08:30,10:30,12:30,14:30,16:30,18:30"},
+		{"*/7 * * * *", schedule.OpenSVC, "!points of the day do not"},
+		{"@10m", schedule.Calendar, "!the nearest is *-*-* *:00/10:00, at times"},
+		{"08:00-18:00@1h mon-fri", schedule.Cron, "!the nearest is 0 8-18 * * 1-5, at times"},
+		{"02:00-04:00@10m", schedule.Cron, "!the nearest is */10 2,3 * * *, at times"},
+		{"02:00-04:00 mon-fri", schedule.Cron, "!the nearest is 0 2 * * 1-5, its begin alone"},
+		{"02:00-04:00 mon-fri", schedule.Calendar, "!the nearest is Mon..Fri *-*-* 02:00:00, its begin alone"},
+		{"22:00-02:00", schedule.Cron, "!the nearest is 0 22 * * *, its begin alone"},
+		{"@7m", schedule.Cron, "!and the notation has no last run"},
+		{"@2h *:1", schedule.Cron, "!the nearest is 0 */2 1 * *, at times"},
+		{"7 15", schedule.OpenSVC, "!the nearest is @7d, counted"},
+		{"7 15", schedule.Calendar, "!the nearest is weekly, at times"},
+		{"@monthly 15", schedule.Cron, "!the nearest is @monthly, at times"},
+		{"3 15", schedule.Cron, "!and the notation has no last run"},
+		{"every 90s", schedule.OpenSVC, "!the nearest is @1m30s, counted"},
+		{"every 1h after end", schedule.OpenSVC, "!the nearest is @1h, counted"},
+		{"every 10m from 2026-01-01 00:05", schedule.Calendar, "!the nearest is *-*-* *:00/10:00, which"},
 		{"H 2 * * *", schedule.OpenSVC, "!number chosen for each task"},
 		{"H(0-29)/10 2 * * *", schedule.Calendar, "!number chosen for each task"},
 		{"CRON_TZ=Pacific/Honolulu 0 9 * * *", schedule.Calendar, "*-*-* 09:00:00 Pacific/Honolulu"},
@@ -109,6 +130,14 @@ func TestConvert(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := s.Convert(r.to)
+		if err != nil && strings.Contains(err.Error(), "the nearest is ") {
+			_, near, _ := strings.Cut(err.Error(), "the nearest is ")
+			if near, _, _ = strings.Cut(near, ", "+near[strings.LastIndex(near, ", ")+2:]); near != "" {
+				if n, bad := schedule.Parse(near, schedule.Options{}); bad != nil || n.Notation() != r.to {
+					t.Errorf("%s to %s: the nearest, %s, is none: %v", r.text, r.to, near, bad)
+				}
+			}
+		}
 		if part, refused := strings.CutPrefix(r.want, "!"); refused {
 			if err == nil || !strings.Contains(err.Error(), part) {
 				t.Errorf("%s to %s: %q, %v: wanted an error with %q", r.text, r.to, got, err, part)
