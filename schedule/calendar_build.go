@@ -109,13 +109,10 @@ func (r *calendarReader) build() error {
 func (r *calendarReader) days() daySet {
 	set := everyDay()
 	set.weekdays = r.weekdays
-	set.months = uint16(r.numbers(calendarMonth))                //nolint:gosec // twelve bits
-	star := r.fields[calendarDay].lo == r.fields[calendarDay].hi // from whichever end, it is all of them
-	switch days := uint32(r.numbers(calendarDay)); {             //nolint:gosec // 31 bits
-	case star:
-	case r.fromEnd:
+	set.months = uint16(r.numbers(calendarMonth))          //nolint:gosec // twelve bits
+	if days := uint32(r.numbers(calendarDay)); r.fromEnd { //nolint:gosec // 31 bits
 		set.fromEnd = days
-	case days != 1<<31-1:
+	} else if days != 1<<31-1 {
 		set.monthdays = days
 	}
 	if f := &r.fields[calendarYear]; f.lo < f.hi {

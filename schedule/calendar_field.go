@@ -86,6 +86,9 @@ func (r *calendarReader) readDate(p part) error {
 			return err
 		}
 	}
+	if r.fields[calendarDay].lo == r.fields[calendarDay].hi { // from whichever end, a star is all of them
+		r.fromEnd = false
+	}
 	r.adviseDate(p)
 	return nil
 }

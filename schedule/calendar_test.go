@@ -156,6 +156,7 @@ func TestCalendarFaults(t *testing.T) {
 // TestCalendarString has canonical forms, which tell their notation by their looks.
 func TestCalendarString(t *testing.T) {
 	for _, row := range []struct{ text, want string }{
+		{"*-02~*", "*-02-* 00:00:00"},
 		{"calendar: 2:0", "*-*-* 02:00:00"},
 		{"Mon", "Mon *-*-* 00:00:00"},
 		{"FRIDAY,mon-wed,", "Mon..Wed,Fri *-*-* 00:00:00"},
