@@ -21,7 +21,7 @@ var (
 // TestManSchedule runs every example of om-schedule.7, and compares what it prints with the page; -update
 // writes it there. There are three kinds: commands in literal displays, with what they print below them; the items
 // of lists that are marked as described, with what "om schedule describe" says below them; and the rows of lists with
-// a zone, a moment, a schedule and its next instant.
+// a moment, a schedule and its next instant, below rows that have a zone alone.
 func TestManSchedule(t *testing.T) {
 	file := filepath.Join("..", "man", "om-schedule.7")
 	text, err := os.ReadFile(file)
@@ -56,6 +56,7 @@ type page struct {
 	t                         *testing.T
 	dir                       string
 	commands, described, rows int
+	zone                      string // of the rows
 }
 
 func newPage(t *testing.T) *page {
@@ -90,7 +91,9 @@ func (p *page) examples(text string) string {
 		case marked && strings.HasPrefix(line, ".It Ql "):
 			out = append(out, p.describe(line))
 			i++
-		case strings.HasPrefix(line, ".It ") && strings.Count(line, " Ta ") == 3 && !strings.HasPrefix(line, ".It Sy "):
+		case strings.HasPrefix(line, ".It Sy ") && strings.HasSuffix(line, " Ta Ta"):
+			p.zone = strings.TrimSuffix(strings.TrimPrefix(line, ".It Sy "), " Ta Ta")
+		case strings.HasPrefix(line, ".It ") && strings.Count(line, " Ta ") == 2 && !strings.HasPrefix(line, ".It Sy "):
 			out[len(out)-1] = p.row(line)
 		}
 	}
@@ -140,11 +143,11 @@ func (p *page) row(line string) string {
 	for _, c := range cells {
 		plain = append(plain, plainRoff.Replace(strings.Trim(c, `"`)))
 	}
-	printed, code := p.om("om", "schedule", "next", "--tz", plain[0], "--now", plain[1], plain[2])
+	printed, code := p.om("om", "schedule", "next", "--tz", p.zone, "--now", plain[0], plain[1])
 	if code != 0 {
 		p.t.Errorf("%s: %s", line, printed)
 	}
-	cells[3] = strings.TrimSpace(roffPlain.Replace(printed))
+	cells[2] = strings.TrimSpace(roffPlain.Replace(printed))
 	return ".It " + strings.Join(cells, " Ta ")
 }
 

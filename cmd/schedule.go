@@ -57,7 +57,7 @@ func addCalendar(c *cobra.Command, o *calendarOptions) {
 	f.Var((*spreadTime)(&o.Spread), "spread", "put off each slot by a part of this time (90s, 15m), 30d at most")
 	addChoice(c, &o.SpreadBy, "spread-by", "what spread differs by", "node", "service")
 	f.BoolVar(&o.Random, "random", false, "choose the place in a range with ~ anew for each day")
-	f.StringVar(&o.seed, "seed", "", "words instead of the node's name that spread, ~ and H go by")
+	f.StringVar(&o.seed, "seed", "", "node, service and task that spread, ~ and H go by, instead of this node")
 	f.Var(&o.boot, "boot", "when the host was started, for @reboot and anacron; this host's by default")
 	_ = c.RegisterFlagCompletionFunc("tz", completeZones)
 	_ = c.RegisterFlagCompletionFunc("timezone", completeZones)
@@ -116,6 +116,9 @@ func (a *app) booted(o calendarOptions, zone *time.Location) (time.Time, error) 
 // seedOn is the seed of a task without a name, or of what --seed names.
 func (o *calendarOptions) seedOn(node string) schedule.Seed {
 	switch {
+	case o.seed != "" && o.SpreadBy == "service":
+		words := strings.Fields(o.seed)
+		return schedule.NewSeed(append([]string{""}, words[max(len(words)-2, 0):]...)...)
 	case o.seed != "":
 		return schedule.NewSeed(strings.Fields(o.seed)...)
 	case o.SpreadBy == "service":
@@ -232,7 +235,8 @@ func (a *app) scheduleNextVerb() *cobra.Command {
 		Use: "next EXPR", Short: "Print the next instants of a schedule",
 		Long: `Print the next instants at which a run may start, one a line, in the zone of the schedule. --last is the last
 run; each answer is the last run of the next one. With --last and one of the flags of catch-up, the missed
-instants that would be made up for come first. With -o json each line is an object: next, interval_s, local, reason. Where
+instants that would be made up for come first, besides those that -n counts. With -o json each line is an object: next,
+interval_s, local, reason and, in NetWorker's notation, level. Where
 there is no next instant the exit code is 1, and 78 where the schedule is wrong.
 
 ` + exitCodes,
