@@ -1,6 +1,9 @@
 package schedule
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Warnings about schedules in OpenSVC's notation: see the table of misreadings in om-schedule(7).
 
@@ -16,9 +19,10 @@ func (s *Schedule) adviseList(all []expression) {
 }
 
 // adviseNever warns of a schedule without a single instant: it is empty, or its exclusions or its limits leave out
-// all. What begins with the host is left to who knows when that was started.
+// all. A clause that is kept has a day. What begins with the host is left to who knows when that was started.
 func (s *Schedule) adviseNever(p part) {
-	if slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == boot }) {
+	limited := s.limits != nil && (s.limits.from > never || s.limits.until < math.MaxInt64)
+	if len(s.clauses) > 0 && (!limited || slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == boot })) {
 		return
 	}
 	if _, ok := s.next(never, 0); !ok {

@@ -220,7 +220,10 @@ func (s *Schedule) prevDay(d *dates, n int64) (int64, bool) {
 		n -= int64(bits.LeadingZeros16((uint16(d.weekly)<<7 | uint16(d.weekly)) << (8 - w)))
 		return n, n >= 0
 	}
-	y, m, dom := date(max(n, 0))
+	if n < 0 {
+		return 0, false
+	}
+	y, m, dom := date(n)
 	if d.months>>(m-1)&1 != 0 {
 		mo := monthOf(y, m)
 		if mask := s.in(d, &mo) & (1<<dom - 1); mask != 0 {

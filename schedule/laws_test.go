@@ -3,6 +3,8 @@ package schedule_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +79,7 @@ func laws(t *testing.T, text string, o schedule.Options, last, now time.Time) {
 	if s.Describe() == "" {
 		t.Fatalf("%q: no description", text)
 	}
+	neverLaw(t, text, s)
 	explainLaws(t, text, s, last, now)
 	next, ok := s.Next(last, now)
 	if start, found := s.Start(last, now); found != ok || !start.At.Equal(next) || ok && start.Reason == "" {
@@ -99,6 +102,15 @@ func laws(t *testing.T, text string, o schedule.Options, last, now time.Time) {
 		t.Fatalf("%q: next is %v, and it is not allowed", text, next)
 	}
 	latestLaws(t, text, s, last, now)
+}
+
+// neverLaw: what has no instant at all is warned of, and nothing else is.
+func neverLaw(t *testing.T, text string, s *schedule.Schedule) {
+	t.Helper()
+	warned := slices.ContainsFunc(s.Warnings(), func(w schedule.Warning) bool { return w.Text == "it never runs" })
+	if _, ok := s.Next(time.Time{}, time.Unix(0, 0)); ok == warned && !strings.Contains(s.String(), "@reboot") {
+		t.Fatalf("%q: an instant is %v, and the warnings are %v", text, ok, s.Warnings())
+	}
 }
 
 // explainLaws holds Explain to Allows, at an instant and where an answer ends.

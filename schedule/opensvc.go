@@ -173,7 +173,10 @@ func (s *Schedule) parseExpression(p part, text []byte) (e expression, _ []byte,
 // their own modulo leaves out are no mistake of this kind.
 func (s *Schedule) possible(e *expression) error {
 	sets := s.sets[e.lo:e.hi]
-	if d := newDates(s.sets, e.lo, e.hi); e.exclude || !d.never() || len(sets) == 0 || sets[0].months == 0 {
+	if e.exclude || len(sets) == 0 || sets[0].months == 0 || sets[0].months == allMonths && sets[0].weeks == allWeeks {
+		return nil
+	}
+	if d := newDates(s.sets, e.lo, e.hi); !d.never() {
 		return nil
 	}
 	var room [4]daySet
