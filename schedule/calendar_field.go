@@ -98,7 +98,7 @@ func (r *calendarReader) adviseDate(p part) {
 	month, day, ok := p.next('-')
 	m, okM := number(month.text)
 	d, okD := number(day.text)
-	if ok && okM && okD && m <= 7 && d <= 7 && len(p.text) == len("1-5") && r.names.text == "" {
+	if ok && okM && okD && m < d && d <= 7 && len(p.text) == len("1-5") && r.names.text == "" {
 		r.s.warn(p, p.text+" is a date, "+day.text+" "+title(fullName(m-1, monthNames))+": weekdays are written "+calendarName(m-1)+".."+calendarName(d-1))
 	}
 }

@@ -202,23 +202,37 @@ func isMonthday(text string) bool {
 	return text == "last" || text == "first" || ok && n > 7 && n < 32
 }
 
-// guessWord is for a text of one word, or of words without a time.
+// guessWord is for a text of one word, or of words without a time in front.
 func guessWord(words []string, _ string) string {
 	first := words[0]
 	name, _, numbered := strings.Cut(first, "#")
 	switch {
-	case first == "noon":
-		return "noon is 12:00"
-	case first == "midnight":
-		return "midnight is 00:00"
-	case first == "never":
-		return "never is @0"
 	case nameIndex(name, weekdayNames) >= 0 && (numbered || len(words) == 1):
 		return "a time stands first: 09:00 " + strings.Join(words, " ")
-	case len(words) == 1 && isName(first) && !strings.HasSuffix(first, "ly"):
-		return "a schedule is written 02:00-04:00 mon-fri, @10m or 30 2 * * 1-5, or it is a word: hourly, daily, weekly, monthly, quarterly, yearly"
+	case len(words) == 2 && isDays(first) && isClockRange(words[1]):
+		return "times stand first: " + words[1] + " " + dashed(first)
+	case len(words) == 1:
+		return guessAlone(first)
 	}
 	return ""
+}
+
+// guessAlone is for one word.
+func guessAlone(word string) string {
+	switch word {
+	case "noon":
+		return "noon is 12:00"
+	case "midnight":
+		return "midnight is 00:00"
+	case "never":
+		return "never is @0"
+	case "every", "at", "period":
+		return ""
+	}
+	if !isName(word) || strings.HasSuffix(word, "ly") {
+		return ""
+	}
+	return "a schedule is written 02:00-04:00 mon-fri, @10m or 30 2 * * 1-5, or it is a word: hourly, daily, weekly, monthly, quarterly, yearly"
 }
 
 func isClock(text string) bool {

@@ -41,6 +41,8 @@ func TestHints(t *testing.T) {
 		{"foo", "a schedule is written 02:00-04:00 mon-fri"},
 		{"fortnightly", "or a word: minutely"},
 		{"mon#1", "a time stands first: 09:00 mon#1"},
+		{"Mon-Fri 9:00-17:00", "times stand first: 9:00-17:00 mon-fri"},
+		{"mon..fri 09:00-17:00", "times stand first: 09:00-17:00 mon-fri"},
 		{"OnCalendar=daily", `without "OnCalendar=": daily`},
 		{"schedule = 02:00", `without "schedule=": 02:00`},
 		{"systemd: 02:00", "the prefix of systemd's notation is calendar: 02:00"},
@@ -86,7 +88,7 @@ func TestNoHint(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, s, err)
 		}
 	}
-	for text, warned := range map[string]bool{"1-5 09:00": true, "01-05 09:00": false, "12-24": false, "Mon 1-5 09:00": false, "9-1 09:00": false} {
+	for text, warned := range map[string]bool{"1-5 09:00": true, "01-05 09:00": false, "12-24": false, "Mon 1-5 09:00": false, "9-1 09:00": false, "5-1 09:00": false} {
 		if s, err := schedule.Parse(text, schedule.Options{}); err != nil || len(s.Warnings()) > 0 != warned {
 			t.Errorf("%s: %v, %v", text, s.Warnings(), err)
 		}
