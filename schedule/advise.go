@@ -18,11 +18,12 @@ func (s *Schedule) adviseList(all []expression) {
 	}
 }
 
-// adviseNever warns of a schedule without a single instant: it is empty, or its exclusions or its limits leave out
-// all. A clause that is kept has a day. What begins with the host is left to who knows when that was started.
+// adviseNever warns of a schedule without a single instant: it is empty, its exclusions or its limits leave out
+// all, or its only day has a clock change that does. What begins with the host is left to who knows when that was
+// started. Without limits, a clause that repeats each week needs no search.
 func (s *Schedule) adviseNever(p part) {
 	limited := s.limits != nil && (s.limits.from > never || s.limits.until < math.MaxInt64)
-	if len(s.clauses) > 0 && (!limited || slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == boot })) {
+	if slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == boot || c.weekly != 0 && !limited }) {
 		return
 	}
 	if _, ok := s.next(never, 0); !ok {

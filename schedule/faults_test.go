@@ -119,6 +119,12 @@ func TestNever(t *testing.T) {
 			t.Errorf("%s: warned of %v, and has an instant: %v", text, warned, ok)
 		}
 	}
+	for gap, warned := range map[schedule.Gap]bool{schedule.GapSkip: true, schedule.GapAfter: false} {
+		s, err := schedule.Parse("at 2026-03-29 02:30", schedule.Options{Zone: zonesOf(t, "Europe/Paris")[0], Gap: gap})
+		if err != nil || len(s.Warnings()) > 0 != warned {
+			t.Errorf("a moment in a gap, policy %d: %v", gap, err)
+		}
+	}
 	early, late := instantOf(t, "2026-01-01T00:00:00Z"), instantOf(t, "2027-01-01T00:00:00Z")
 	for _, o := range []schedule.Options{{NotBefore: late, NotAfter: early}, {NotBefore: early, NotAfter: late}} {
 		if s, err := schedule.Parse("09:00", o); err != nil || len(s.Warnings()) == 1 != o.NotBefore.Equal(late) {
