@@ -25,6 +25,7 @@ type sharedKey struct {
 	gap                        Gap
 	overlap                    Overlap
 	random                     bool
+	seeded                     bool // the text means another schedule for each seed
 }
 
 // maxShared bounds what a Parser that lives long keeps of texts that are no longer in use.
@@ -68,10 +69,7 @@ func (p *Parser) Parse(text string, o Options) (*Schedule, error) {
 		o.Zone = z
 	}
 	key := keyOf(text, &o)
-	p.mu.Lock()
-	s := p.shared[key]
-	p.mu.Unlock()
-	if s != nil {
+	if s := p.known(key); s != nil {
 		return s, nil
 	}
 	s, err := Parse(text, o)
@@ -83,18 +81,40 @@ func (p *Parser) Parse(text string, o Options) (*Schedule, error) {
 	if p.shared == nil || len(p.shared) >= maxShared {
 		p.shared = map[sharedKey]*Schedule{}
 	}
+	if o.Spread == 0 && !s.isSeeded() {
+		key = key.anySeed()
+	}
 	p.shared[key] = s
 	return s, nil
 }
 
-// keyOf leaves out the seed where nothing depends on it, so that the tasks of a fleet share.
+// known returns the schedule of a key, or that of all seeds where its text depends on none, so that the
+// tasks of a fleet share.
+func (p *Parser) known(key sharedKey) *Schedule {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.shared[key.anySeed()]; s != nil {
+		return s
+	}
+	return p.shared[key]
+}
+
 func keyOf(text string, o *Options) sharedKey {
-	seed := o.Seed
-	if o.Spread == 0 && !strings.ContainsAny(text, "~HR") { // a range with ~, cron's H, RANDOM_DELAY
-		seed = 0
+	key := sharedKey{
+		text: text, zone: o.Zone, spread: o.Spread, seed: o.Seed, gap: o.Gap, overlap: o.Overlap, random: o.Random, seeded: true,
+		notBefore: never, notAfter: instant(o.NotAfter), start: instant(o.Boot),
 	}
-	return sharedKey{
-		text: text, zone: o.Zone, spread: o.Spread, seed: seed, gap: o.Gap, overlap: o.Overlap, random: o.Random,
-		notBefore: instant(o.NotBefore), notAfter: instant(o.NotAfter), start: instant(o.Boot),
+	if !o.NotBefore.IsZero() {
+		key.notBefore = ceil(o.NotBefore)
 	}
+	return key
+}
+
+// isSeeded says that the seed bears on the schedule also without spread. In the canonical form a range with ~, cron's H and
+// anacron's RANDOM_DELAY are always written so.
+func (s *Schedule) isSeeded() bool { return strings.ContainsAny(s.text, "~HR") }
+
+func (k sharedKey) anySeed() sharedKey {
+	k.seed, k.seeded = 0, false
+	return k
 }
