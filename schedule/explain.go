@@ -8,11 +8,13 @@ import (
 // A Clause is what one part of a schedule says of an instant: an expression of OpenSVC's list, the whole of
 // a text in another notation, or a limit around it.
 type Clause struct {
-	Text    string    // the part in its canonical form, or the keyword
-	Exclude bool      // it can only forbid
-	Allows  bool      // it lets a run start at the instant; an exclusion, that it does not forbid that
-	Reason  string    // a phrase for people, without a capital or a full stop
-	Until   time.Time // the first second at which its answer may be another; zero for none
+	Text    string // the part in its canonical form, or the keyword
+	Exclude bool   // it can only forbid
+	Allows  bool   // it lets a run start at the instant; an exclusion, that it does not forbid that
+	Reason  string // a phrase for people, without a capital or a full stop
+	// The first second at which its answer may be another; zero for none. Where more than 400 windows of
+	// an answer follow each other, it is the end of the last of those.
+	Until time.Time
 }
 
 // Explain tells what each part of the schedule says of a start at t, after the last run: zero for none. A run
@@ -96,28 +98,31 @@ func (m *member) until(last, u int64, has bool) (int64, bool) {
 		return m.next(last, u)
 	}
 	for range maxSpans {
-		u = m.spanEnd(u)
+		u = m.spanEnd(last, u)
 		if u == math.MaxInt64 {
 			return 0, false
 		}
 		if !m.has(last, u) {
-			return u, true
+			break
 		}
 	}
-	return 0, false
+	return u, true
 }
 
-// spanEnd returns the end of the windows around the instant u, or else the second after it; MaxInt64 where a
-// window has all days in full.
-func (m *member) spanEnd(u int64) int64 {
+// spanEnd returns the end of the windows that allow a start at the instant u, or else the second after it;
+// MaxInt64 where such a window has all days in full.
+func (m *member) spanEnd(last, u int64) int64 {
 	end := u + 1
 	for i := range m.clauses {
 		c := &m.clauses[i]
+		late := m.late(c)
+		if start, ok := m.first(c, last-late, u-late); !ok || start != u-late {
+			continue
+		}
 		switch {
 		case c.kind == grid && c.is(once), c.kind == window && c.pauses() && c.weekly == allWeekdays && c.end-c.begin >= day:
 			return math.MaxInt64
-		case c.kind != window:
-		default:
+		case c.kind == window && !c.is(point):
 			if local := m.windowEnd(c, u); local > never {
 				end = max(end, m.zone.reach(u, local))
 			}
