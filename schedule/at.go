@@ -1,6 +1,9 @@
 package schedule
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // parseAt reads "at 2026-12-24 18:00": moments, separated by commas, and perhaps the zone of their clock.
 func (s *Schedule) parseAt(p part, o *Options) error {
@@ -8,6 +11,7 @@ func (s *Schedule) parseAt(p part, o *Options) error {
 		p = rest
 	}
 	text := []byte("at ")
+	var all []moment
 	for more := true; more; {
 		var item part
 		item, p, more = p.next(',')
@@ -20,11 +24,13 @@ func (s *Schedule) parseAt(p part, o *Options) error {
 		case len(s.clauses) >= maxClauses:
 			return item.wanted("at most 255 moments")
 		}
-		s.addMoment(m)
-		if len(s.clauses) > 1 {
-			text = append(text, ", "...)
+		if !slices.Contains(all, m) {
+			if all = append(all, m); len(all) > 1 {
+				text = append(text, ", "...)
+			}
+			text = m.append(text)
+			s.addMoment(m)
 		}
-		text = m.append(text)
 		if rest.text == "" {
 			continue
 		}
@@ -33,7 +39,20 @@ func (s *Schedule) parseAt(p part, o *Options) error {
 		}
 	}
 	s.text = string(text)
+	s.dropTwins()
 	return nil
+}
+
+// dropTwins leaves out the instants at which a time on the local clock is, so that none counts twice.
+func (s *Schedule) dropTwins() {
+	local := slices.Clone(s.clauses)
+	local = slices.DeleteFunc(local, func(c clause) bool { return c.kind == single })
+	s.clauses = slices.DeleteFunc(s.clauses, func(c clause) bool {
+		return c.kind == single && slices.ContainsFunc(local, func(l clause) bool {
+			u, ok := s.searchBack(&l, c.anchor())
+			return ok && u == c.anchor()
+		})
+	})
 }
 
 // momentZone reads what follows the last moment: a zone for all of them.
