@@ -8,6 +8,20 @@ type exclusion struct {
 	lo, hi     int
 }
 
+// A closure is an exclusion that a start which is not at the time of its slot has to be held against.
+type closure struct {
+	dates
+	begin, end int32
+}
+
+// closures are those of a schedule.
+type closures struct {
+	all   []closure
+	plain []dates // of the clauses, where spread may put off a slot into a closure
+}
+
+func (x *closure) covers(t int32) bool { return x.begin <= t && t < x.end }
+
 // build makes the clauses of OpenSVC expressions. Windows are cut where exclusions begin and end, so
 // that each piece is left out as a whole on the days of those that cover it: to search is the same then as
 // without exclusions.
@@ -28,28 +42,127 @@ func (s *Schedule) build(p part, all []expression) error {
 		}
 	}
 	for i := range s.clauses {
-		s.clauses[i].idle = s.isIdle(i)
+		c := &s.clauses[i]
+		c.idle = c.is(once) && c.early() || s.isIdle(i)
 	}
-	if !slices.ContainsFunc(s.clauses, func(c clause) bool { return c.weekly == 0 || c.pieces+c.evenings > 0 }) {
-		s.sets = nil
+	if slices.ContainsFunc(s.clauses, func(c clause) bool { return c.is(fixed | once) }) {
+		s.close(out)
 	}
 	return nil
 }
 
-// isIdle says that a clause has no slot of its own in any kind of year.
-func (s *Schedule) isIdle(i int) bool {
-	o := s.own(i)
-	if o == &s.clauses[i] {
-		return false
-	}
-	for _, y := range kindYears() {
-		for m := 1; m <= 12; m++ {
-			if mo := monthOf(y, m); s.in(&o.dates, &mo) != 0 {
-				return false
+// close keeps the exclusions, with their sets as days that are in and not out.
+func (s *Schedule) close(out []exclusion) {
+	var all []closure
+	var d dates
+	for i, x := range out {
+		if i == 0 || x.lo != out[i-1].lo {
+			lo := len(s.sets)
+			s.sets = append(s.sets, s.sets[x.lo:x.hi]...)
+			for k := lo; k < len(s.sets); k++ {
+				s.sets[k].minus = false
+			}
+			if d = newDates(s.sets, lo, len(s.sets)); d.weekly != 0 {
+				s.sets = s.sets[:lo]
 			}
 		}
+		if !d.never() {
+			all = append(all, closure{d, x.begin, x.end})
+		}
 	}
-	return true
+	if len(all) > 0 {
+		s.rare().closures = &closures{all: all}
+	}
+}
+
+// closed returns the exclusions that were kept.
+func (s *Schedule) closed() []closure {
+	if s.limits == nil || s.limits.closures == nil {
+		return nil
+	}
+	return s.limits.closures.all
+}
+
+// settle prepares what depends on all clauses, and on where spread puts off their slots.
+func (s *Schedule) settle() {
+	s.putOff()
+	asked := s.notation != OpenSVC
+	for i := range s.clauses {
+		c := &s.clauses[i]
+		for k := 0; k < i && !c.twin; k++ {
+			c.twin = s.twins(&s.clauses[k], c)
+		}
+		asked = asked || c.weekly == 0 || c.pieces+c.evenings > 0 || c.twin
+	}
+	if !asked && !slices.ContainsFunc(s.closed(), func(x closure) bool { return x.weekly == 0 }) {
+		s.sets = nil
+	}
+}
+
+// twins says that two clauses have their slots at the same time of the day, put off as they are.
+func (s *Schedule) twins(a, b *clause) bool {
+	if !a.slots() || !b.slots() {
+		return false
+	}
+	if s.random && a.flags&spreads|b.flags&spreads != 0 {
+		return a.flags&b.flags&spreads != 0 && a.begin == b.begin && a.end == b.end
+	}
+	return (s.usual(a)-s.usual(b))%day == 0
+}
+
+// usual is the second of the day at which a run of the clause starts, where clocks do not change.
+func (s *Schedule) usual(c *clause) int32 {
+	if c.kind == window {
+		return c.slot() + int32(s.late(c)) //nolint:gosec // at most 30 days
+	}
+	return c.firstTime() + s.shift
+}
+
+// putOff leaves out of the dates of points the days on which spread puts them off into an exclusion.
+func (s *Schedule) putOff() {
+	if s.shift == 0 || len(s.closed()) == 0 {
+		return
+	}
+	l := s.limits.closures
+	l.plain = make([]dates, len(s.clauses))
+	for i := range s.clauses {
+		c := &s.clauses[i]
+		l.plain[i] = c.dates
+		if c.is(point) {
+			s.putOffPoint(c)
+		}
+	}
+}
+
+func (s *Schedule) putOffPoint(c *clause) {
+	put := c.begin + s.shift
+	later := put / day % 7
+	left, covered, weekly := c.weekly, false, c.weekly != 0
+	all := s.closed()
+	for i := range all {
+		if x := &all[i]; x.covers(put % day) {
+			covered, weekly = true, weekly && x.weekly != 0
+			left &^= (x.weekly>>later | x.weekly<<(7-later)) & allWeekdays
+		}
+	}
+	switch {
+	case !covered:
+	case weekly && left == 0:
+		c.weekly, c.months, c.kinds = 0, 0, 0
+	case weekly:
+		c.weekly = left
+	default:
+		if c.weekly, c.put = 0, put; put < day {
+			c.kinds = s.kinds(&c.dates)
+		}
+	}
+}
+
+// isIdle says that a clause has no slot of its own in any kind of year.
+func (s *Schedule) isIdle(i int) bool {
+	var room clause
+	o := s.own(i, &room)
+	return o != &s.clauses[i] && s.kinds(&o.dates) == 0
 }
 
 func appendExclusions(out []exclusion, e *expression) []exclusion {
@@ -75,7 +188,7 @@ type builder struct {
 	out    []exclusion
 	lo, hi int
 	plain  dates // of lo to hi, without exclusions
-	pieces uint8 // that the last window was cut into, and that have slots
+	pieces uint8 // of the last window, if it has one run a day
 }
 
 func (b *builder) add(e *expression) {
@@ -141,7 +254,7 @@ func (b *builder) spread(c *clause, r *timeRange, length int32) {
 		piece := *c
 		piece.begin, piece.end, piece.pieces = edges[i], edges[i+1], b.pieces
 		piece.shift = min(max(c.slot()-piece.begin, 0), piece.end-piece.begin)
-		if b.place(&piece) && piece.slots() {
+		if b.place(&piece) && piece.is(once) {
 			b.pieces++
 		}
 	}

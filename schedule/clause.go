@@ -42,7 +42,8 @@ type clause struct {
 	pieces uint8 // so many clauses before this one are pieces of the same window, in the order of the day
 	// So many before them are pieces of the evening of the same range over midnight: see own.
 	evenings uint8
-	idle     bool // a window whose slot, on each of its days, is that of one of those
+	idle     bool // a window whose slot, on each of its days, is that of another piece
+	twin     bool // a clause before it has its time of the day: see eachDay
 	dates
 	begin, end int32  // of a window: seconds of the day, end not included; beyond a day it reaches into the next
 	shift      int32  // how much later than begin the slot of a window is
@@ -64,7 +65,7 @@ func (c *clause) slots() bool {
 
 // early says that the window is a piece, cut off by an exclusion, of one with ~ whose slot is later: no
 // run starts in it but one that waited for the pause after the last.
-func (c *clause) early() bool { return c.slot() >= c.end }
+func (c *clause) early() bool { return c.kind == window && c.slot() >= c.end }
 
 // pauses says that a run may start as soon as the pause after the last is over, and not at the slot of
 // a later day.
@@ -73,14 +74,8 @@ func (c *clause) pauses() bool { return !c.is(periodDays | periodMonths) }
 // slot is the second of the day at which the run of a window is due.
 func (c *clause) slot() int32 { return c.begin + c.shift }
 
-// nextTime returns the first slot of a day at or after the second t, -1 for none.
+// nextTime returns the first of the ticks of a day at or after the second t, -1 for none.
 func (c *clause) nextTime(t int32) int32 {
-	if c.kind == window {
-		if t <= c.slot() {
-			return c.slot()
-		}
-		return -1
-	}
 	h, m, s := t/3600, t/60%60, t%60
 	if c.hours>>h&1 != 0 {
 		if c.minutes>>m&1 != 0 {
@@ -102,22 +97,13 @@ func (c *clause) firstInHour() int32 {
 	return int32(bits.TrailingZeros64(c.minutes)*60 + bits.TrailingZeros64(c.seconds)) //nolint:gosec // below an hour
 }
 
-// firstTime returns the first slot of a day.
+// firstTime returns the first of the ticks of a day.
 func (c *clause) firstTime() int32 {
-	if c.kind == window {
-		return c.slot()
-	}
 	return int32(bits.TrailingZeros32(c.hours))*3600 + c.firstInHour() //nolint:gosec // below a day
 }
 
-// prevTime returns the last slot of a day at or before the second t, -1 for none.
+// prevTime returns the last of the ticks of a day at or before the second t, -1 for none.
 func (c *clause) prevTime(t int32) int32 {
-	if c.kind == window {
-		if t >= c.slot() {
-			return c.slot()
-		}
-		return -1
-	}
 	h, m, s := t/3600, t/60%60, t%60
 	if c.hours>>h&1 != 0 {
 		if c.minutes>>m&1 != 0 {
@@ -137,14 +123,8 @@ func (c *clause) prevTime(t int32) int32 {
 
 func highest(set uint64) int32 { return int32(63 - bits.LeadingZeros64(set)) } //nolint:gosec // below 64
 
-// rank returns how many slots of a day are before the second t.
+// rank returns how many of the ticks of a day are before the second t.
 func (c *clause) rank(t int32) int64 {
-	if c.kind == window {
-		if t > c.slot() {
-			return 1
-		}
-		return 0
-	}
 	h, m, s := t/3600, t/60%60, t%60
 	perMinute := bits.OnesCount64(c.seconds)
 	perHour := perMinute * bits.OnesCount64(c.minutes)
@@ -163,12 +143,48 @@ func (s *Schedule) nextSlot(c *clause, local int64) (int64, bool) {
 	d := floorDay(local)
 	n, ok := s.nextDay(&c.dates, d)
 	if ok && n == d {
-		if t := c.nextTime(int32(local - d*day)); t >= 0 { //nolint:gosec // below a day
+		if t := s.nextTime(c, d, int32(local-d*day)); t >= 0 { //nolint:gosec // below a day
 			return d*day + int64(t), true
 		}
 		n, ok = s.nextDay(&c.dates, d+1)
 	}
+	if c.kind == window {
+		return n*day + int64(s.start(c, n)), ok
+	}
 	return n*day + int64(c.firstTime()), ok
+}
+
+// nextTime is that of the clause on day d; the slot of a window may be another each day.
+func (s *Schedule) nextTime(c *clause, d int64, t int32) int32 {
+	switch {
+	case c.kind != window:
+		return c.nextTime(t)
+	case t <= s.start(c, d):
+		return s.start(c, d)
+	}
+	return -1
+}
+
+// prevTime is that of the clause on day d.
+func (s *Schedule) prevTime(c *clause, d int64, t int32) int32 {
+	switch {
+	case c.kind != window:
+		return c.prevTime(t)
+	case t >= s.start(c, d):
+		return s.start(c, d)
+	}
+	return -1
+}
+
+// rank is that of the clause on day d.
+func (s *Schedule) rank(c *clause, d int64, t int32) int64 {
+	switch {
+	case c.kind != window:
+		return c.rank(t)
+	case t > s.start(c, d):
+		return 1
+	}
+	return 0
 }
 
 // prevSlot returns the last slot of a clause at or before a local time.
@@ -176,12 +192,12 @@ func (s *Schedule) prevSlot(c *clause, local int64) (int64, bool) {
 	d := floorDay(local)
 	n, ok := s.prevDay(&c.dates, d)
 	if ok && n == d {
-		if t := c.prevTime(int32(local - d*day)); t >= 0 { //nolint:gosec // below a day
+		if t := s.prevTime(c, d, int32(local-d*day)); t >= 0 { //nolint:gosec // below a day
 			return d*day + int64(t), true
 		}
 		n, ok = s.prevDay(&c.dates, d-1)
 	}
-	return n*day + int64(c.prevTime(day-1)), ok
+	return n*day + int64(s.prevTime(c, n, day-1)), ok
 }
 
 // countSlots returns how many slots the local times from a up to b have.
@@ -190,12 +206,16 @@ func (s *Schedule) countSlots(c *clause, a, b int64) int64 {
 		return 0
 	}
 	da, db := floorDay(a), floorDay(b)
-	n := s.countDays(&c.dates, da, db) * c.rank(day-1+1)
+	perDay := int64(1)
+	if c.kind != window {
+		perDay = c.rank(day)
+	}
+	n := s.countDays(&c.dates, da, db) * perDay
 	if s.has(&c.dates, da) {
-		n -= c.rank(int32(a - da*day)) //nolint:gosec // below a day
+		n -= s.rank(c, da, int32(a-da*day)) //nolint:gosec // below a day
 	}
 	if b > db*day && s.has(&c.dates, db) {
-		n += c.rank(int32(b - db*day)) //nolint:gosec // below a day
+		n += s.rank(c, db, int32(b-db*day)) //nolint:gosec // below a day
 	}
 	return n
 }

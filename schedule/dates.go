@@ -10,9 +10,12 @@ type dates struct {
 	kinds  uint16 // of years in which there may be any; see kind
 	weekly uint8  // bit 0: Monday; 0 where the sets have to be asked
 	// Of the clauses before the one with this index the days of so many are left out, and of those before
-	// them so many the days after: see own.
+	// them so many the days after: see own. With alone those go too on which one of all before it has a
+	// slot at the same time.
 	index           uint16
 	earlier, nights uint8
+	alone           bool
+	put             int32 // where spread puts off the slot to, in seconds of the day or beyond: days on which that is excluded are left out
 }
 
 // never says that the dates have no day at all.
@@ -86,8 +89,14 @@ func (d *dates) findKinds(sets []daySet) (kinds uint16) {
 			return allKinds
 		}
 	}
+	s := Schedule{sets: sets}
+	return s.kinds(d)
+}
+
+// kinds returns the kinds of years in which there are any of the dates.
+func (s *Schedule) kinds(d *dates) (kinds uint16) {
 	for k, y := range kindYears() {
-		if d.inYear(sets, y) {
+		if s.inYear(d, y) {
 			kinds |= 1 << k
 		}
 	}
@@ -99,11 +108,11 @@ func kindYears() [15]int {
 	return [15]int{2001, 2002, 2003, 2009, 2010, 2011, 2006, 2024, 2008, 2020, 2004, 2016, 2000, 2012, 2005}
 }
 
-func (d *dates) inYear(sets []daySet, y int) bool {
+func (s *Schedule) inYear(d *dates, y int) bool {
 	for m := 1; m <= 12; m++ {
 		if d.months>>(m-1)&1 != 0 {
 			mo := monthOf(y, m)
-			if d.in(sets, &mo) != 0 {
+			if s.in(d, &mo) != 0 {
 				return true
 			}
 		}
@@ -114,20 +123,85 @@ func (d *dates) inYear(sets []daySet, y int) bool {
 // in returns the days of a month.
 func (s *Schedule) in(d *dates, m *month) uint32 {
 	mask := d.in(s.sets, m)
-	i := d.index
-	for ; d.earlier > 0 && i > d.index-uint16(d.earlier); i-- {
-		mask &^= s.clauses[i-1].in(s.sets, m)
+	if d.earlier|d.nights > 0 || d.put > 0 || d.alone {
+		return s.without(d, m, mask)
+	}
+	return mask
+}
+
+// without leaves out the days that the dates have for other reasons than their sets.
+func (s *Schedule) without(d *dates, m *month, mask uint32) uint32 {
+	if d.earlier|d.nights > 0 {
+		mask &^= s.inPieces(d, m)
+	}
+	if d.put > 0 {
+		mask = s.withoutPut(d, m, mask)
+	}
+	if d.alone {
+		mask = s.withoutTwins(int(d.index), m, mask)
+	}
+	return mask
+}
+
+// inPieces returns the days of a month on which a piece before that of the dates has the slot.
+func (s *Schedule) inPieces(d *dates, m *month) (mask uint32) {
+	i := int(d.index)
+	for n := int(d.earlier); n > 0; n-- {
+		if i--; s.clauses[i].slots() {
+			mask |= s.clauses[i].in(s.sets, m)
+		}
 	}
 	if d.nights == 0 {
 		return mask
 	}
 	y, mo, _ := date(m.first - 1)
 	before := monthOf(y, mo)
-	for j := i; j > i-uint16(d.nights); j-- {
-		night := &s.clauses[j-1]
-		mask &^= night.in(s.sets, m)<<1 | night.in(s.sets, &before)>>(before.days-1)
+	for n := int(d.nights); n > 0; n-- {
+		if i--; s.clauses[i].slots() {
+			night := &s.clauses[i]
+			mask |= night.in(s.sets, m)<<1 | night.in(s.sets, &before)>>(before.days-1)
+		}
 	}
 	return mask
+}
+
+// withoutPut leaves out the days whose slot is put off into an exclusion.
+func (s *Schedule) withoutPut(d *dates, m *month, mask uint32) uint32 {
+	all := s.closed()
+	for i := range all {
+		if x := &all[i]; x.covers(d.put % day) {
+			mask &^= s.shifted(&x.dates, m, int64(d.put/day), mask)
+		}
+	}
+	return mask
+}
+
+// withoutTwins leaves out the days on which a clause before the one with an index has a slot at the same time.
+func (s *Schedule) withoutTwins(index int, m *month, mask uint32) uint32 {
+	c := &s.clauses[index]
+	for i := range index {
+		if o := &s.clauses[i]; s.twins(o, c) {
+			var room clause
+			mask &^= s.shifted(&s.own(i, &room).dates, m, int64(s.usual(c)-s.usual(o))/day, mask)
+		}
+	}
+	return mask
+}
+
+// shifted returns those days of a month in mask for which the one so many days later is among the dates.
+func (s *Schedule) shifted(d *dates, m *month, days int64, mask uint32) (found uint32) {
+	switch {
+	case days == 0 && d.weekly != 0:
+		return m.weekdayMask(d.weekly)
+	case days == 0:
+		return s.in(d, m)
+	}
+	for rest := mask; rest != 0; rest &= rest - 1 {
+		if s.has(d, m.first+int64(bits.TrailingZeros32(rest))+days) {
+			found |= rest & -rest
+		}
+	}
+	return found
 }
 
 // in returns the days of a month that the sets make.

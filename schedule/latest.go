@@ -12,7 +12,7 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 	if s.limits != nil {
 		from, to = max(from, s.limits.from-1), min(to, s.limits.until)
 	}
-	best, count, waits := int64(never), int64(0), int64(0)
+	best, waits, counted := int64(never), int64(never), false
 	for i := range s.clauses {
 		c := &s.clauses[i]
 		late := s.late(c)
@@ -21,17 +21,24 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 		case !found:
 			continue
 		case c.counts():
-			count += s.countSince(i, from-late, to-late)
+			counted = true
 		default:
-			waits = 1
+			waits = max(waits, u+late)
 		}
-		best, ok = max(best, u+late), true
+		best = max(best, u+late)
 	}
-	if !ok || best < 0 {
+	switch {
+	case best < 0: // none, or one before there are any
 		return time.Time{}, 0, false
+	case last.IsZero():
+		return s.zone.time(best), 0, true
 	}
-	if count += waits; last.IsZero() {
-		count = 1
+	count := int64(0)
+	if counted {
+		count = s.count(from, to)
+	}
+	if waits > never && !(counted && s.isCounted(waits)) {
+		count++
 	}
 	return s.zone.time(best), int(count - 1), true
 }
@@ -43,7 +50,8 @@ func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
 	case now <= last || c.idle:
 		return 0, false
 	case c.slots():
-		u, ok := s.searchBack(s.own(i), now)
+		var room clause
+		u, ok := s.searchBack(s.own(i, &room), now)
 		return u, ok && u > last
 	case c.kind == grid && !c.is(once):
 		u := now - mod(now-c.anchor(), int64(c.pause))
@@ -80,32 +88,31 @@ func (c *clause) always() bool { return c.weekly == allWeekdays && c.begin == 0 
 
 // counts says that the slots of a clause can be counted: they do not depend on the last run.
 func (c *clause) counts() bool {
-	return c.slots() || c.kind == boot || c.kind == single || c.kind == grid && !c.is(once)
+	return c.kind == ticks || c.kind == window && c.is(once|point) || c.kind == boot || c.kind == single || c.kind == grid && !c.is(once)
 }
 
-// countSince returns how many slots of a clause that counts are after last and not after now.
-func (s *Schedule) countSince(i int, last, now int64) int64 {
-	c := &s.clauses[i]
-	switch {
-	case last <= never || c.kind == boot || c.kind == single:
-		return 1
-	case c.kind == grid:
-		first, _ := c.nextOnGrid(last, last+1)
-		return (now-first)/int64(c.pause) + 1
+// isCounted says that a clause that counts has a slot at the instant u.
+func (s *Schedule) isCounted(u int64) bool {
+	for i := range s.clauses {
+		c := &s.clauses[i]
+		late := s.late(c)
+		if newest, ok := s.newest(i, u-late-1, u-late); ok && c.counts() && newest == u-late {
+			return true
+		}
 	}
-	return s.count(s.own(i), last+1, now+1)
+	return false
 }
 
 // own returns a clause with the days on which it has a slot of its own: of the pieces of a window that was
 // cut by exclusions the first of the day has it, and of a range over midnight the evening.
-func (s *Schedule) own(i int) *clause {
+func (s *Schedule) own(i int, room *clause) *clause {
 	c := &s.clauses[i]
-	if c.pieces == 0 && c.evenings == 0 {
+	if c.pieces|c.evenings == 0 {
 		return c
 	}
-	o := *c
-	o.index, o.earlier, o.nights, o.weekly = uint16(i), c.pieces, c.evenings, 0 //nolint:gosec // see maxClauses
-	return &o
+	*room = *c
+	room.index, room.earlier, room.nights, room.weekly = uint16(i), c.pieces, c.evenings, 0 //nolint:gosec // see maxClauses
+	return room
 }
 
 // searchBack returns the newest slot of a clause at or before the instant to. It is search, backwards.
@@ -123,7 +130,7 @@ func (s *Schedule) searchBack(c *clause, to int64) (int64, bool) {
 			return u, ok
 		}
 		j := i - 1
-		if u < start { // nothing was lost between
+		if u < start && !s.runsAgain(c, i) && !s.checked(c) { // nothing was lost between
 			j = min(j, z.at(max(u+2*day, 0)))
 		}
 		i, to = j, z.end(j)-1
@@ -137,13 +144,33 @@ func (s *Schedule) prevIn(c *clause, i int, local int64) (int64, bool) {
 			local = min(local, is-1)
 		}
 	}
-	local, ok := s.prevSlot(c, local)
+	local, ok := s.prevAllowed(c, i, local)
 	if ok && s.firstOnly(c) {
 		if was, is := s.zone.change(i); is <= local && local < was {
 			return is - 1, true // it was in the stretch before
 		}
 	}
 	return local, ok
+}
+
+// prevAllowed is nextAllowed, backwards.
+func (s *Schedule) prevAllowed(c *clause, i int, local int64) (int64, bool) {
+	if !s.checked(c) {
+		return s.prevSlot(c, local)
+	}
+	late, offset := s.late(c), int64(s.zone.offsets[i])
+	edge := s.zone.end(i) - late + offset
+	if local >= edge {
+		p := s.plain(c)
+		slot, ok := s.prevSlot(&p, local)
+		for ok && slot >= edge && s.excluded(slot-offset+late) {
+			slot, ok = s.prevSlot(&p, slot-1)
+		}
+		if ok && slot >= edge {
+			return slot, true
+		}
+	}
+	return s.prevSlot(c, min(local, edge-1))
 }
 
 // firstOnly says that a slot of the clause, where clocks show its time twice, is the first of the two. A
@@ -154,83 +181,79 @@ func (s *Schedule) firstOnly(c *clause) bool {
 
 // lostBefore returns the last run, at or before the instant to, of the slots that fell into the gap at
 // the begin of stretch i.
-func (s *Schedule) lostBefore(c *clause, i int, to int64) (int64, bool) {
+func (s *Schedule) lostBefore(c *clause, i int, to int64) (newest int64, found bool) {
 	was, is := s.zone.change(i)
 	start := s.zone.starts[i]
-	if was >= is || to < start || !c.is(fixed|once) {
+	switch {
+	case was >= is || to < start || !c.is(fixed|once):
+		return 0, false
+	case c.kind == ticks:
+		return s.lostTick(c, i, to)
+	}
+	p := *c
+	if s.checked(c) {
+		p = s.plain(c)
+	}
+	newest = never
+	for local, ok := s.prevSlot(&p, is-1); ok && local >= was; local, ok = s.prevSlot(&p, local-1) {
+		if u, runs := s.moved(c, i, local); runs && u <= to {
+			newest = max(newest, u)
+		}
+	}
+	return newest, newest > never
+}
+
+// lostTick is lostBefore for a clause that may have many slots in a gap.
+func (s *Schedule) lostTick(c *clause, i int, to int64) (int64, bool) {
+	was, is := s.zone.change(i)
+	high := is - 1
+	if s.gap == GapShift {
+		high = min(high, was+to-s.zone.starts[i])
+	}
+	local, ok := s.prevSlot(c, high)
+	if !ok || local < was {
 		return 0, false
 	}
-	local, ok := s.prevSlot(c, min(is-1, was+to-start))
-	switch {
-	case c.kind == window && s.reaches(c, was, is):
-		return start, true
-	case !ok || local < was:
-		_, ok = s.lost(c, was, is)
-		return start, ok && s.gap == GapAfter
-	case s.gap == GapAfter:
-		return start, true
-	case s.gap == GapShift:
-		return start + local - was, true
+	return s.moved(c, i, local)
+}
+
+// moved returns when a slot runs that fell into the gap at the begin of stretch i.
+func (s *Schedule) moved(c *clause, i int, local int64) (int64, bool) {
+	was, is := s.zone.change(i)
+	u := s.zone.starts[i]
+	if c.kind == window && !c.is(point) {
+		if at, ok := s.reached(c, floorDay(local), is); ok {
+			return at - int64(s.zone.offsets[i]), true
+		}
+	}
+	if s.gap == GapShift {
+		u += local - was
+	}
+	return u, s.gap != GapSkip && !s.excluded(u+s.late(c))
+}
+
+// reached returns the first local time, from one on, at which a range that had its slot on day d before it
+// lets a run start: in the same piece of it or in one behind.
+func (s *Schedule) reached(c *clause, d, local int64) (int64, bool) {
+	first := s.indexOf(c)
+	for i := first; i < len(s.clauses); i++ {
+		days, ok := s.follows(first, i)
+		if !ok {
+			break
+		}
+		p, n := &s.clauses[i], d+days
+		if at := max(local, n*day+int64(s.start(p, n))); at < n*day+int64(p.end) && s.has(&p.dates, n) {
+			return at, true
+		}
 	}
 	return 0, false
 }
 
-// reaches says that a window begins in the gap from a up to b, and ends after it.
-func (s *Schedule) reaches(c *clause, a, b int64) bool {
-	local, ok := s.prevSlot(c, b-1)
-	return ok && local >= a && !c.is(point) && floorDay(local)*day+int64(c.end) > b
-}
-
-// count returns how many slots of a clause the instants from a up to b have.
-func (s *Schedule) count(c *clause, a, b int64) (n int64) {
-	z := s.zone
-	a = max(a, 0)
-	for i := z.at(a); i < len(z.starts) && z.starts[i] < b; i++ {
-		offset := int64(z.offsets[i])
-		n += s.countIn(c, i, max(a, z.starts[i])+offset, min(b, z.end(i))+offset) + s.countLost(c, i, a, b)
+// follows says that clause k is the piece i of a range or one behind it, and how many days later it is.
+func (s *Schedule) follows(i, k int) (days int64, ok bool) {
+	part := k - int(s.clauses[k].pieces)
+	if part <= i {
+		return 0, true
 	}
-	return n
-}
-
-func (s *Schedule) countIn(c *clause, i int, a, b int64) int64 {
-	if s.firstOnly(c) {
-		if was, is := s.zone.change(i); is < was {
-			a = max(a, was)
-		}
-	}
-	if c.is(fixed) && s.overlap == OverlapSecond {
-		if was, is := s.zone.change(i + 1); is < was {
-			b = min(b, is)
-		}
-	}
-	return s.countSlots(c, a, b)
-}
-
-// countLost counts the runs of what fell into the gap at the begin of stretch i, but for those at an
-// instant at which the clause has another slot.
-func (s *Schedule) countLost(c *clause, i int, a, b int64) (n int64) {
-	was, is := s.zone.change(i)
-	start := s.zone.starts[i]
-	if was >= is || !c.is(fixed|once) {
-		return 0
-	}
-	for from := max(start, a); ; from++ {
-		u, ok := s.lostFrom(c, i, from)
-		if !ok || u >= b {
-			return n
-		}
-		if local, same := s.nextSlot(c, u+is-start); !same || local != u+is-start {
-			n++
-		}
-		from = u
-	}
-}
-
-// lostFrom is lostAfter, and knows of the windows that begin in the gap and end after it.
-func (s *Schedule) lostFrom(c *clause, i int, from int64) (int64, bool) {
-	was, is := s.zone.change(i)
-	if start := s.zone.starts[i]; from <= start && c.kind == window && s.reaches(c, was, is) {
-		return start, true
-	}
-	return s.lostAfter(c, i, from, never)
+	return 1, part-int(s.clauses[k].evenings) <= i
 }

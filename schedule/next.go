@@ -152,7 +152,7 @@ func (s *Schedule) search(c *clause, from, least, rested int64) (int64, bool) {
 			return 0, false
 		}
 		i++
-		if ok {
+		if ok && !s.runsAgain(c, i) {
 			i = max(i, z.at(local-offset-2*day))
 		}
 		from = z.starts[i]
@@ -162,7 +162,10 @@ func (s *Schedule) search(c *clause, from, least, rested int64) (int64, bool) {
 // nextIn returns the first local time of a clause in stretch i. The times that clocks show twice belong
 // to one of the two stretches, for a clause that is fixed. The pause after the last run ended at rested.
 func (s *Schedule) nextIn(c *clause, i int, local, rested int64) (int64, bool) {
-	if c.kind == window && !c.is(point) {
+	switch {
+	case c.is(point):
+		return s.nextPoint(c, i, local)
+	case c.kind == window:
 		return s.nextStart(c, local, rested)
 	}
 	if c.is(fixed) && s.overlap == OverlapFirst {
@@ -170,20 +173,60 @@ func (s *Schedule) nextIn(c *clause, i int, local, rested int64) (int64, bool) {
 			local = max(local, was)
 		}
 	}
-	local, ok := s.nextTick(c, local, rested)
-	if ok && c.is(fixed) && s.overlap == OverlapSecond {
-		if was, is := s.zone.change(i + 1); is <= local && local < was {
-			return s.nextTick(c, was, rested)
-		}
+	slot, ok := s.nextSlot(c, local)
+	if ok {
+		return s.second(c, i, slot)
 	}
-	return local, ok
+	return slot, ok
 }
 
-func (s *Schedule) nextTick(c *clause, local, rested int64) (int64, bool) {
-	if c.kind == window {
-		return s.nextStart(c, local, rested)
+// second replaces a slot that stretch i shows first, and the next one again, where the second is meant.
+func (s *Schedule) second(c *clause, i int, slot int64) (int64, bool) {
+	if c.is(fixed) && s.overlap == OverlapSecond {
+		if was, is := s.zone.change(i + 1); is <= slot && slot < was {
+			return s.nextSlot(c, was)
+		}
 	}
-	return s.nextSlot(c, local)
+	return slot, true
+}
+
+// nextPoint is nextIn for a point, which may start in the second of its slot and in the one after it, if
+// that is in the same stretch: what a clock change does to a point it does to its slot.
+func (s *Schedule) nextPoint(c *clause, i int, local int64) (int64, bool) {
+	floor := int64(never)
+	if was, is := s.zone.change(i); i > 0 {
+		if floor = is; s.overlap == OverlapFirst {
+			floor = max(is, was)
+		}
+	}
+	slot, ok := s.nextAllowed(c, i, max(local-1, floor))
+	if ok && slot < local && (c.end == c.begin+1 || s.excluded(local-int64(s.zone.offsets[i])+s.late(c))) {
+		slot, ok = s.nextAllowed(c, i, max(local, floor))
+	}
+	if ok {
+		slot, ok = s.second(c, i, slot)
+	}
+	return max(slot, local), ok
+}
+
+// nextAllowed is nextSlot in stretch i, without the slots that spread puts off into an exclusion. The dates
+// know of those but where a clock change is between a slot and its start: such are looked at one by one.
+func (s *Schedule) nextAllowed(c *clause, i int, local int64) (int64, bool) {
+	slot, ok := s.nextSlot(c, local)
+	if !s.checked(c) {
+		return slot, ok
+	}
+	late, offset, end := s.late(c), int64(s.zone.offsets[i]), s.zone.end(i)
+	edge := end - late + offset
+	if ok && slot < edge {
+		return slot, true
+	}
+	p := s.plain(c)
+	slot, ok = s.nextSlot(&p, max(local, edge))
+	for ok && slot < end+offset && s.excluded(slot-offset+late) {
+		slot, ok = s.nextSlot(&p, slot+1)
+	}
+	return slot, ok
 }
 
 // repeats says that the change at the begin of stretch i shows local times again, so that a clause
@@ -193,32 +236,121 @@ func (s *Schedule) repeats(i int) bool {
 	return is < was
 }
 
+// runsAgain says that a clause may have slots among the times that the change at the begin of stretch i
+// shows again, so that they are not to be stepped over.
+func (s *Schedule) runsAgain(c *clause, i int) bool {
+	was, is := s.zone.change(i)
+	if is >= was {
+		return false
+	}
+	first := floorDay(is)
+	if c.end > day {
+		first--
+	}
+	for d := first; d*day < was; d++ {
+		if s.has(&c.dates, d) {
+			return true
+		}
+	}
+	return s.checked(c)
+}
+
 // lostAfter returns when a slot runs that fell into the gap at the begin of stretch i: at the first
-// instant after it, or with GapShift when the clock would have shown its time.
+// instant after it, or with GapShift when the clock would have shown its time; never in an exclusion.
 func (s *Schedule) lostAfter(c *clause, i int, from, least int64) (int64, bool) {
 	was, is := s.zone.change(i)
 	start := s.zone.starts[i]
-	if was >= is || from >= start+is-was || !c.is(fixed|once) {
+	if was >= is || from >= start+is-was || !c.is(fixed|once) || c.early() {
 		return 0, false
 	}
-	switch s.gap {
-	case GapAfter:
-		_, ok := s.lost(c, max(was, least), is)
-		return start, ok && from == start
-	case GapShift:
-		local, ok := s.lost(c, max(was+from-start, least), is)
-		return start + local - was, ok
-	default:
+	if s.gap == GapSkip || s.gap == GapAfter && from > start {
 		return 0, false
+	}
+	for a := was + from - start; ; {
+		local, ok := s.lost(c, a, is, least)
+		if !ok {
+			return 0, false
+		}
+		u := start
+		if s.gap == GapShift {
+			u += local - was
+		}
+		if !s.excluded(u + s.late(c)) {
+			return u, true
+		}
+		a = local + 1
 	}
 }
 
 // lost returns the first slot in a gap, from a up to b. A window that reaches out of the gap is not
-// lost: it has a start at its end.
-func (s *Schedule) lost(c *clause, a, b int64) (int64, bool) {
-	local, ok := s.nextSlot(c, a)
-	if ok && c.kind == window && floorDay(local)*day+int64(c.end) > b {
-		ok = false
+// lost: it has a start at its end. Nor is one that ended before the pause after the last run did, or that
+// is a piece of one whose slot is in another.
+func (s *Schedule) lost(c *clause, a, b, least int64) (int64, bool) {
+	p := *c
+	if s.checked(c) {
+		p = s.plain(c)
 	}
-	return local, ok && local < b
+	for {
+		local, ok := s.nextSlot(&p, a)
+		if !ok || local >= b {
+			return 0, false
+		}
+		d := floorDay(local)
+		end := d*day + int64(c.end)
+		if c.kind != window || end > least && (c.is(point) || end <= b) && s.owns(c, d) {
+			return local, true
+		}
+		a = local + 1
+	}
+}
+
+// owns says that the slot of a day is in this piece of a window that was cut.
+func (s *Schedule) owns(c *clause, d int64) bool {
+	if c.pieces+c.evenings == 0 {
+		return true
+	}
+	var room clause
+	return s.has(&s.own(s.indexOf(c), &room).dates, d)
+}
+
+// excluded says that an exclusion covers the instant u. It is asked where a start is not at the time of
+// its slot: what a window has by itself is cut off when it is read.
+func (s *Schedule) excluded(u int64) bool {
+	all := s.closed()
+	if len(all) == 0 {
+		return false
+	}
+	local := s.zone.local(u)
+	d := floorDay(local)
+	t := int32(local - d*day) //nolint:gosec // below a day
+	for i := range all {
+		if x := &all[i]; x.covers(t) && s.has(&x.dates, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// checked says that spread may put off the slots of a clause into an exclusion.
+func (s *Schedule) checked(c *clause) bool {
+	return s.shift > 0 && c.is(point) && len(s.closed()) > 0
+}
+
+// plain returns a clause that is checked with all its days.
+func (s *Schedule) plain(c *clause) clause {
+	p := *c
+	p.dates = s.limits.closures.plain[s.indexOf(c)]
+	return p
+}
+
+// indexOf returns the index of a clause of the schedule, or of one that own made of it.
+func (s *Schedule) indexOf(c *clause) int {
+	if c.earlier|c.nights > 0 {
+		return int(c.index)
+	}
+	i := 0
+	for i+1 < len(s.clauses) && &s.clauses[i] != c {
+		i++
+	}
+	return i
 }

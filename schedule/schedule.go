@@ -83,7 +83,8 @@ type limits struct {
 	from, until int64 // the first and the last instant
 	boot        int64
 	warnings    []Warning
-	levels      *levels // NetWorker's actions
+	levels      *levels   // NetWorker's actions
+	closures    *closures // the exclusions of OpenSVC's list
 }
 
 // MaxSpread is the longest Options.Spread.
@@ -115,6 +116,7 @@ func Parse(text string, o Options) (*Schedule, error) {
 		s.text = n.String() + ": " + s.text
 	}
 	s.spread(min(o.Spread, MaxSpread))
+	s.settle()
 	s.adviseNever(body)
 	return s, nil
 }
