@@ -43,18 +43,40 @@ func (s *Schedule) Backlog(last, now time.Time, c Catchup) Backlog {
 			c.Policy = CatchupNone
 		}
 	}
-	due := []time.Time{newest}
-	switch startable, waits := s.startable(last, now, newest); {
-	case !startable:
-		due = nil
-	case waits || now.Sub(newest) <= c.onTime():
-	case c.Policy == CatchupNone, c.Window > 0 && now.Sub(newest) > c.Window:
-		due = nil
+	var due []time.Time
+	if c.Policy == CatchupAll {
+		due = s.allDue(last, now, &c)
 	}
-	if c.Policy == CatchupAll && due != nil {
-		due = s.older(last, now, due, &c)
+	if len(due) == 0 && s.startable(last, newest, now, &c) {
+		due = append(due, newest)
 	}
 	return Backlog{Due: due, Missed: missed + 1 - len(due)}
+}
+
+// startable says that the newest slot is to be run now. One that waits is the slot of an interval, or of anacron's
+// period: it is outstanding until there is a run, and is not missed while one may start.
+func (s *Schedule) startable(last, newest, now time.Time, c *Catchup) bool {
+	open, found := s.newestOpen(last, newest, now)
+	switch {
+	case !found || !open.Equal(newest):
+		return false
+	case s.waits(last, newest, now):
+		return true
+	}
+	return c.Policy != CatchupAll && !(c.Policy == CatchupNone && now.Sub(newest) > c.onTime()) && !c.late(newest, now)
+}
+
+// waits says that the slot is outstanding for a clause whose slots depend on the last run.
+func (s *Schedule) waits(last, slot, now time.Time) bool {
+	from, to := instant(last), now.Unix()
+	for i := range s.clauses {
+		c := &s.clauses[i]
+		late := s.late(c)
+		if u, ok := s.newest(i, from-late, to-late); ok && !c.counts() && u+late == slot.Unix() && s.open(i, from, u+late, to) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Catchup) onTime() time.Duration {
@@ -64,38 +86,97 @@ func (c *Catchup) onTime() time.Duration {
 	return c.OnTime
 }
 
-// startable says that a run for the newest slot may start now: any time after an instant, and inside
-// its window where it has one. One that waits is the slot of an interval, or of anacron's period: it is
-// outstanding until there is a run, and is not missed while one may start.
-func (s *Schedule) startable(last, now, newest time.Time) (ok, waits bool) {
-	from, to := instant(last), now.Unix()
-	for i := range s.clauses {
-		c := &s.clauses[i]
-		if u, found := s.newest(i, from-s.late(c), to-s.late(c)); !found || u+s.late(c) != newest.Unix() {
-			continue
-		}
-		if c.kind != window || c.is(point) || s.inside(c, to) && s.rested(c, from, to) {
-			ok, waits = true, waits || !c.counts()
-		}
-	}
-	return ok, waits
+// late says that it is too late for a slot.
+func (c *Catchup) late(slot, now time.Time) bool {
+	return now.Sub(slot) > c.onTime() && c.Window > 0 && now.Sub(slot) > c.Window
 }
 
-// older puts the slots before the newest in front of it, as far as the limits of the catch-up allow.
-func (s *Schedule) older(last, now time.Time, due []time.Time, c *Catchup) []time.Time {
+// allDue returns the slots for which a run may start now, the newest of them, as far as the limits of the
+// catch-up allow.
+func (s *Schedule) allDue(last, now time.Time, c *Catchup) (due []time.Time) {
 	limit := c.Limit
 	if limit == 0 {
 		limit = 10
 	}
-	for len(due) < limit {
-		slot, _, ok := s.Latest(last, due[len(due)-1].Add(-time.Second))
-		if !ok || c.Window > 0 && now.Sub(slot) > c.Window || last.IsZero() {
+	for to := now; len(due) < limit; {
+		slot, ok := s.newestOpen(last, to, now)
+		if !ok || c.late(slot, now) {
 			break
 		}
 		due = append(due, slot)
+		if to = slot.Add(-time.Second); last.IsZero() {
+			break
+		}
 	}
 	slices.Reverse(due)
 	return due
+}
+
+// newestOpen returns the newest slot after last and not after to for which a run may start now: any time
+// after an instant, and inside its own window where it has one.
+func (s *Schedule) newestOpen(last, to, now time.Time) (time.Time, bool) {
+	best, from, u := int64(never), instant(last), min(now.Unix(), endOfTime)
+	if s.limits != nil {
+		from, u = max(from, s.limits.from-1), min(u, s.limits.until)
+	}
+	for i := range s.clauses {
+		c := &s.clauses[i]
+		high := u
+		if !c.windowed() { // of a window only the newest can be open
+			high = min(u, to.Unix())
+		}
+		late := s.late(c)
+		slot, ok := s.newest(i, from-late, high-late)
+		if slot += late; ok && slot <= to.Unix() && slot > best && s.open(i, from, slot, now.Unix()) {
+			best = slot
+		}
+	}
+	return s.zone.time(best), best > never
+}
+
+// windowed says that a run for a slot of the clause may start in a window of time alone.
+func (c *clause) windowed() bool { return c.kind == window && !c.is(point) }
+
+// open says that a run for a slot of clause i may start at the instant u.
+func (s *Schedule) open(i int, last, slot, u int64) bool {
+	c := &s.clauses[i]
+	switch {
+	case !c.windowed():
+		return true
+	case !s.rested(c, last, u):
+		return false
+	case !c.counts():
+		return s.inside(c, u)
+	}
+	local, start := s.zone.local(u), s.zone.local(slot)
+	d := floorDay(start)
+	k := s.zone.at(slot)
+	var room clause
+	own := s.own(i, &room)
+	if was, is := s.zone.change(k); was < is && !(s.has(&own.dates, d) && d*day+int64(s.start(c, d)) == start) {
+		lost, _ := s.prevSlot(own, is-1)
+		if d = floorDay(lost); slot == s.zone.starts[k] || s.gap == GapShift {
+			if _, reached := s.reached(c, d, is); !reached { // it is put off as a whole
+				return u < slot+int64(c.end-c.begin) && !s.excluded(u)
+			}
+		}
+	}
+	return s.insideOn(i, d, local)
+}
+
+// insideOn says that a local time is in the window of clause i on day d, or in a later piece of its range.
+func (s *Schedule) insideOn(i int, d, local int64) bool {
+	for k := i; k < len(s.clauses); k++ {
+		days, ok := s.follows(i, k)
+		if !ok {
+			break
+		}
+		c, n := &s.clauses[k], d+days
+		if n*day+int64(c.begin) <= local && local < n*day+int64(c.end) && s.has(&c.dates, n) {
+			return true
+		}
+	}
+	return false
 }
 
 // Decided returns what the last run is, for the next question, when the newest slot is decided at now: the
