@@ -59,6 +59,9 @@ func FuzzLaws(f *testing.F) {
 			Zone: zones[int(choice)%len(zones)], Zones: loadZone, Seed: schedule.Seed(choice),
 			Gap: schedule.Gap(choice / 8 % 3), Overlap: schedule.Overlap(choice / 24 % 3), Random: choice >= 128,
 		}
+		if choice%5 == 4 {
+			o.Spread = time.Duration(choice) * 20 * time.Minute
+		}
 		laws(t, text, o, last, now)
 	})
 }
@@ -100,6 +103,11 @@ func laws(t *testing.T, text string, o schedule.Options, last, now time.Time) {
 	}
 	if !s.Allows(last, next) {
 		t.Fatalf("%q: next is %v, and it is not allowed", text, next)
+	}
+	for _, c := range s.Explain(last, next) {
+		if c.Exclude && !c.Allows {
+			t.Fatalf("%q in %s: next is %v, and %q excludes it", text, o.Zone.Name(), next, c.Text)
+		}
 	}
 	latestLaws(t, text, s, last, now)
 }
@@ -154,6 +162,20 @@ func latestLaws(t *testing.T, text string, s *schedule.Schedule, last, now time.
 	if _, more, found := s.Latest(slot, now); found && more > 0 {
 		t.Fatalf("%q in %s: the latest up to %v is %v, and there are %d more", text, s.Zone().Name(), now, slot, more)
 	}
+	if same, _, found := s.Latest(last, slot); !found || !same.Equal(slot) {
+		t.Fatalf("%q in %s: the latest up to %v is %v, and up to that %v, %v", text, s.Zone().Name(), now, slot, same, found)
+	}
+	for policy := range schedule.CatchupAll + 1 {
+		b := s.Backlog(last, now, schedule.Catchup{Policy: policy})
+		if b.Missed < 0 || len(b.Due)+b.Missed != missed+1 {
+			t.Fatalf("%q in %s: after %v and up to %v %d are missed, and the backlog is %+v", text, s.Zone().Name(), last, now, missed, b)
+		}
+		for i, due := range b.Due {
+			if due.After(slot) || !due.After(last) || i > 0 && !due.After(b.Due[i-1]) {
+				t.Fatalf("%q in %s: after %v and up to %v the backlog is %+v", text, s.Zone().Name(), last, now, b)
+			}
+		}
+	}
 }
 
 // TestLatestSteps compares Latest, which jumps, with stepping from slot to slot by Next. It begins in the
@@ -165,19 +187,30 @@ func TestLatestSteps(t *testing.T) {
 		`["01:00-05:00", "! 02:00-03:00"]`, `["01:00-05:00", "! 00:00-03:00 sat", "! 02:00-04:00 *:10,*:20"]`, `["22:00-04:00 mon-fri", "! 00:00-01:00 wed", "! 23:00-01:00 *:last"]`, "0 2 * * *", "30 1,2 * * *", "*/10 * * * *", "0 0 13 * 5", "15 2 LW * *", "5,35 */3 * * 1#2",
 		"*/20 30 2 * * *", "*:0/15", "Mon *-*-* 02:30", "every 36h from 2020-01-01 02:00", "every 1d from 02:30", "at 2026-03-29 02:30, 2026-10-25 02:30",
 		"period week full incr*5 skip; start 02:15; restart 1h",
+		"30 2 25 10 *", "02:30 *:25 * oct", "*-10-25 02:30", "*/10 2 25 10 *", "*-03,10-25,29 *:0/15", "02:15-02:50 *:29 * mar", "01:30,02:30,03:30 *:29 * mar", "02:59:59", "01:59:59",
+		"02:15,02:30,03:00", "09:00,09:00", `["02:30", "02:30 sun", "03:00 *:29"]`, `["02:30,03:30 sun", "02:30-02:30 *:29 * mar"]`,
+		`["02:15", "! 03:00-04:00"]`, `["02:15", "! 03:00-03:10 *:29"]`, `["02:00-05:00", "! 03:00-04:00"]`, `["02:15-04:00", "! 02:45-02:50 sat"]`, `["00:00-06:40", "! 00:30-00:40,01:00-02:00 sun"]`,
+		"~02:00-04:00", `["~00:00-05:00 sun", "! 01:30-02:30"]`, "~22:00-02:00",
 	}
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same cases each time
 	compared := 0
 	for _, zone := range zonesOf(t, "UTC", "Europe/Paris", "Australia/Lord_Howe", "America/Santiago", "America/New_York") {
 		for _, text := range texts {
 			for policy := range 9 {
-				s, err := schedule.Parse(text, schedule.Options{Zone: zone, Gap: schedule.Gap(policy % 3), Overlap: schedule.Overlap(policy / 3)})
+				o := schedule.Options{Zone: zone, Gap: schedule.Gap(policy % 3), Overlap: schedule.Overlap(policy / 3), Random: r.IntN(2) == 0, Seed: schedule.Seed(r.IntN(100))}
+				s, err := schedule.Parse(text, o)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for range 12 {
 					last := time.Date(2026, time.Month(1+r.IntN(12)), 1+r.IntN(28), 12+r.IntN(4), 1+r.IntN(59), 0, 0, zone.Location())
 					compared += stepsTo(t, s, policy, last, last.Add(time.Duration(r.IntN(40*24*60))*time.Minute))
+				}
+				for _, change := range changesOf(zone.Location()) {
+					if change.Year() == 2026 {
+						last := time.Date(2026, change.Month(), change.Day()-1-r.IntN(9), 14, 1, 0, 0, zone.Location())
+						compared += stepsTo(t, s, policy, last, change.Add(time.Duration(r.IntN(20)-6)*15*time.Minute))
+					}
 				}
 			}
 		}
