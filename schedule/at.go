@@ -49,7 +49,7 @@ func (s *Schedule) dropTwins() {
 	local = slices.DeleteFunc(local, func(c clause) bool { return c.kind == single })
 	s.clauses = slices.DeleteFunc(s.clauses, func(c clause) bool {
 		return c.kind == single && slices.ContainsFunc(local, func(l clause) bool {
-			u, ok := s.searchBack(&l, c.anchor())
+			u, ok := s.searchBack(&l, c.anchor()-1, c.anchor())
 			return ok && u == c.anchor()
 		})
 	})

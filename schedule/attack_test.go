@@ -436,8 +436,9 @@ func (w *wall) next(all []wrote, last, now, days int64) (int64, bool) {
 	for i := range all {
 		for _, r := range all[i].ranges {
 			times = append(times, r.begin, r.end, r.end+1, r.begin+1)
-			for k := int64(-4); k <= 4 && last != noRun; k++ {
-				tries = append(tries, last+int64(r.pause)+k*1800)
+			tries = append(tries, last+int64(r.pause))
+			for _, c := range w.changes { // a pause on the local clock may end on the other side of them
+				tries = append(tries, last+int64(r.pause)+c[1]-c[2])
 			}
 		}
 	}

@@ -145,16 +145,18 @@ func (s *Schedule) putOffPoint(c *clause) {
 			left &^= (x.weekly>>later | x.weekly<<(7-later)) & allWeekdays
 		}
 	}
+	if !covered {
+		return
+	}
+	c.put = put
 	switch {
-	case !covered:
 	case weekly && left == 0:
 		c.weekly, c.months, c.kinds = 0, 0, 0
 	case weekly:
 		c.weekly = left
 	default:
-		if c.weekly, c.put = 0, put; put < day {
-			c.kinds = s.kinds(&c.dates)
-		}
+		c.weekly = 0
+		c.kinds = s.kinds(&c.dates) // a year of a kind has the same January after it, too
 	}
 }
 

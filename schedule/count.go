@@ -87,7 +87,7 @@ func (s *Schedule) each(a, b int64) int64 {
 		var room clause
 		own, late := s.own(i, &room), s.late(c)
 		for to := b - 1 - late; s.mayRun(c, a-late, to+1); {
-			u, ok := s.searchBack(own, to)
+			u, ok := s.searchBack(own, a-late-1, to)
 			if !ok || u+late < a {
 				break
 			}

@@ -51,7 +51,7 @@ func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
 		return 0, false
 	case c.slots():
 		var room clause
-		u, ok := s.searchBack(s.own(i, &room), now)
+		u, ok := s.searchBack(s.own(i, &room), last, now)
 		return u, ok && u > last
 	case c.kind == grid && !c.is(once):
 		u := now - mod(now-c.anchor(), int64(c.pause))
@@ -77,7 +77,7 @@ func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
 	if !ok || u > now || c.kind == grid || c.pauses() && c.always() {
 		return u, ok && u <= now
 	}
-	if begin, found := s.searchBack(c, now); found {
+	if begin, found := s.searchBack(c, never, now); found {
 		u = max(u, begin)
 	}
 	return u, true
@@ -115,8 +115,9 @@ func (s *Schedule) own(i int, room *clause) *clause {
 	return room
 }
 
-// searchBack returns the newest slot of a clause at or before the instant to. It is search, backwards.
-func (s *Schedule) searchBack(c *clause, to int64) (int64, bool) {
+// searchBack returns the newest slot of a clause at or before the instant to. It is search, backwards, and
+// need not find one that is not after the instant from.
+func (s *Schedule) searchBack(c *clause, from, to int64) (int64, bool) {
 	z := s.zone
 	for i := z.at(to); ; {
 		start, offset := z.starts[i], int64(z.offsets[i])
@@ -126,7 +127,7 @@ func (s *Schedule) searchBack(c *clause, to int64) (int64, bool) {
 		if lost, found := s.lostBefore(c, i, to); found && (!ok || lost > u) {
 			return lost, true
 		}
-		if ok || i == 0 {
+		if ok || i == 0 || start <= from {
 			return u, ok
 		}
 		j := i - 1
