@@ -400,9 +400,9 @@ func (w *wall) movedTo(all []wrote, x *wrote, r *wroteRange, last, u int64) bool
 			if !moved || !slices.Contains(us, u) {
 				continue
 			}
-			end := slot.t
-			for end < slot.hi && !excludedAt(all, n, end+1) {
-				end++
+			end := slot.hi
+			for end > slot.t && excludedAt(all, n, end) {
+				end--
 			}
 			if last == noRun || n*86400+int64(end) >= last+offsetAt(w.loc, last)+int64(r.pause) {
 				return true

@@ -179,6 +179,21 @@ func (s *Schedule) insideOn(i int, d, local int64) bool {
 	return false
 }
 
+// insideFrom says that the window of clause i on day d, or a later piece of its range, ends after a local time.
+func (s *Schedule) insideFrom(i int, d, local int64) bool {
+	for k := i; k < len(s.clauses); k++ {
+		days, ok := s.follows(i, k)
+		if !ok {
+			break
+		}
+		c, n := &s.clauses[k], d+days
+		if local < n*day+int64(c.end) && s.has(&c.dates, n) {
+			return true
+		}
+	}
+	return false
+}
+
 // Decided returns what the last run is, for the next question, when the newest slot is decided at now: the
 // slot itself where slots stand by themselves; now, if that is later, where an interval counts from the run.
 func (s *Schedule) Decided(slot, now time.Time) time.Time {

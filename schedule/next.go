@@ -282,9 +282,9 @@ func (s *Schedule) lostAfter(c *clause, i int, from, least int64) (int64, bool) 
 	}
 }
 
-// lost returns the first slot in a gap, from a up to b. A window that reaches out of the gap is not
-// lost: it has a start at its end. Nor is one that ended before the pause after the last run did, or that
-// is a piece of one whose slot is in another.
+// lost returns the first slot in a gap, from a up to b. A range that reaches out of the gap is not lost: it
+// has a start there. Nor is one that ended before the pause after the last run did, or a piece of one whose
+// slot is in another.
 func (s *Schedule) lost(c *clause, a, b, least int64) (int64, bool) {
 	p := *c
 	if s.checked(c) {
@@ -295,13 +295,26 @@ func (s *Schedule) lost(c *clause, a, b, least int64) (int64, bool) {
 		if !ok || local >= b {
 			return 0, false
 		}
-		d := floorDay(local)
-		end := d*day + int64(c.end)
-		if c.kind != window || end > least && (c.is(point) || end <= b) && s.owns(c, d) {
+		if c.kind != window || s.isLost(c, floorDay(local), b, least) {
 			return local, true
 		}
 		a = local + 1
 	}
+}
+
+// isLost says that a window of day d, whose slot is in a gap up to b, is lost: with all of its range, and in a
+// part of that the pause after the last run was over.
+func (s *Schedule) isLost(c *clause, d, b, least int64) bool {
+	end := d*day + int64(c.end)
+	if !c.is(point) {
+		if end > b || !s.owns(c, d) {
+			return false
+		}
+		if _, ok := s.reached(c, d, b); ok {
+			return false
+		}
+	}
+	return end > least || s.insideFrom(s.indexOf(c), d, least)
 }
 
 // owns says that the slot of a day is in this piece of a window that was cut.
