@@ -466,7 +466,7 @@ func parseMonthday(p part, set *daySet, text []byte) ([]byte, error) {
 		return text, p.wanted(monthdayWant)
 	}
 	switch {
-	case t == "-1":
+	case t[0] == '-' && n == 1:
 		set.fromEnd = 1
 		return append(text, "last"...), nil
 	case t[0] == '-':
