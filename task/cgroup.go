@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -172,9 +173,18 @@ func (l *leaf) release(base string) {
 	*l = leaf{}
 }
 
-// Sweep removes the cgroup of a run that nobody supervises any more, if it is empty.
+// Sweep removes the cgroup of a run that nobody supervises any more, if it is empty. A process that has only just
+// ended may be counted in it for a moment.
 func Sweep(runID string) {
-	if t := outside(runID); t.leaf.dir != "" {
-		_ = unix.Rmdir(t.leaf.dir)
+	t := outside(runID)
+	if t.leaf.dir == "" {
+		return
+	}
+	for range 5 {
+		if !errors.Is(unix.Rmdir(t.leaf.dir), unix.EBUSY) {
+			return
+		}
+		removeBelow(t.leaf.dir)
+		<-time.After(2 * time.Millisecond)
 	}
 }

@@ -47,18 +47,27 @@ import (
 // of it. It does what signal.NotifyContext does for a fifth of the time of a whole run: os/signal keeps a
 // thread that each signal is passed through, and waits for it at each change.
 func CatchSignals(ctx context.Context) (context.Context, error) {
+	bell, err := catchSignals()
+	if err != nil {
+		return ctx, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go await(bell, cancel)
+	return ctx, nil
+}
+
+// catchSignals returns a pipe that gives the number of each signal, a byte.
+func catchSignals() (*os.File, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return ctx, fmt.Errorf("pipe: %w", err)
+		return nil, fmt.Errorf("pipe: %w", err)
 	}
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT} {
 		if rc, err := C.om_catch(C.int(sig), C.int(ends[1])); rc != 0 {
-			return ctx, fmt.Errorf("sigaction %s: %w", unix.SignalName(sig), err)
+			return nil, fmt.Errorf("sigaction %s: %w", unix.SignalName(sig), err)
 		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	go await(os.NewFile(uintptr(ends[0]), "signals"), cancel)
-	return ctx, nil
+	return os.NewFile(uintptr(ends[0]), "signals"), nil
 }
 
 func await(bell *os.File, cancel context.CancelCauseFunc) {

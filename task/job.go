@@ -39,12 +39,19 @@ type Job struct {
 	// Notes are what a person should know of the job though it can run: a secret that all may read.
 	Notes []string
 
+	// Record is the path of the state file that has the run, "" for the node's: it goes with the outcome of a
+	// detached run (Ended).
+	Record string
+
 	// Started, if set, is told the pid of the command itself once it runs.
-	Started func(pid int)
+	Started func(pid int) `json:"-"`
 
 	// Now reads the clock, as in Resolver.
-	Now func() time.Time
+	Now func() time.Time `json:"-"`
 }
+
+// ended is an outcome of the job with what finds it in the record.
+func (j *Job) ended(o Outcome) Ended { return Ended{ID: j.ID, Record: j.Record, Outcome: o} }
 
 // Step is one command of a job: the task's own, or a trigger.
 type Step struct {

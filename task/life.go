@@ -65,7 +65,7 @@ type run struct {
 // open prepares what all steps share: output, cgroup, the ear for the end of the context.
 func (r *run) open(live Live) error {
 	j := r.job
-	r.tree = tree{runID: j.RunID, leaf: newLeaf(r.s.base, j.RunID), mains: make([]int, 0, 1)}
+	r.tree = tree{runID: j.RunID, leaf: newLeaf(r.s.base, j.RunID), mains: make([]int, 0, 1), since: ticks()}
 	r.pidfd = -1
 	r.out = [2]channel{closedChannel(), closedChannel()}
 	if err := r.openOutput(live); err != nil {
@@ -247,6 +247,18 @@ func (r *run) cancelled() {
 		r.stop(Cancelled, context.Cause(r.ctx).Error())
 	case draining:
 		r.drain(monotonic())
+	}
+}
+
+// hurried kills a run whose context is done, and what it still does after that.
+func (r *run) hurried(because string) {
+	now := monotonic()
+	if r.phase == running {
+		r.stop(Cancelled, "signal "+because)
+	}
+	if r.phase == stopping {
+		r.until = now
+		r.check(now)
 	}
 }
 

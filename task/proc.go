@@ -20,6 +20,14 @@ type process struct {
 	environ uint64
 }
 
+// ticks is now as process.start has it.
+func ticks() uint64 {
+	const perSecond = 100 // USER_HZ
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // can't fail with this clock
+	return uint64(t.Nano()) / (1e9 / perSecond)
+}
+
 // dead reports whether the process has ended and only waits to be reaped.
 func (p process) dead() bool { return p.state == 'Z' || p.state == 'X' }
 
@@ -131,6 +139,12 @@ func runOf(pid int, room []byte) string {
 		}
 	}
 	return ""
+}
+
+// detached reports whether a process is a supervisor that Detached started.
+func detached(pid int) bool {
+	var room [4 << 10]byte
+	return runOf(pid, room[:]) == detachedRun
 }
 
 // children lists the children of this process; exact is false where the kernel does not tell.

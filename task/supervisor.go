@@ -33,12 +33,13 @@ type Supervisor struct {
 	runs        []*run
 	live        int
 	interactive []*run
-	ended       []Outcome
+	ended       []Ended
 	next        instant // the earliest deadline, never if there is none
 	reaped      instant
 	buf, text   []byte
 	events      [64]unix.EpollEvent
 	bell        bell
+	ear         context.Context // whose end somebody else tells of
 }
 
 // instant is a moment of the monotonic clock, in nanoseconds; 0 is never.
@@ -130,7 +131,7 @@ func (s *Supervisor) Start(ctx context.Context, j Job, live Live) error {
 	if ctx.Err() != nil {
 		r.fail(Cancelled, context.Cause(ctx).Error())
 		r.outcome.EndedAt = j.Now()
-		s.ended = append(s.ended, r.outcome)
+		s.ended = append(s.ended, j.ended(r.outcome))
 		return nil
 	}
 	s.place(r)
@@ -161,7 +162,7 @@ func (s *Supervisor) Wait() (Outcome, bool) {
 	if len(s.ended) == 0 {
 		return Outcome{}, false
 	}
-	o := s.ended[0]
+	o := s.ended[0].Outcome
 	s.ended = s.ended[1:]
 	return o, true
 }
@@ -248,10 +249,15 @@ func (s *Supervisor) mind(at instant) {
 	}
 }
 
-// rung looks for runs whose context is done.
+// rung empties the bell.
 func (s *Supervisor) rung() {
 	var count [8]byte
 	_, _ = unix.Read(s.bell.fd, count[:])
+	s.hear()
+}
+
+// hear looks for runs whose context is done.
+func (s *Supervisor) hear() {
 	for _, r := range s.runs {
 		if r != nil && r.ctx.Err() != nil {
 			r.cancelled()
@@ -260,21 +266,36 @@ func (s *Supervisor) rung() {
 	}
 }
 
+// hurry kills what is asked to end, and on_error.
+func (s *Supervisor) hurry(because string) {
+	for _, r := range s.runs {
+		if r != nil {
+			r.hurried(because)
+			r.maybeOver()
+		}
+	}
+}
+
 // listen has the bell rung when ctx is done.
 func (s *Supervisor) listen(ctx context.Context) (stop func() bool, err error) {
-	if ctx.Done() == nil {
+	if ctx.Done() == nil || ctx == s.ear {
 		return func() bool { return true }, nil
 	}
-	if s.bell.fd == 0 {
-		if s.bell.fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-			s.bell.fd = 0
-			return nil, fmt.Errorf("eventfd: %w", err)
-		}
-		if err := s.watch(s.bell.fd, 0, fromBell, unix.EPOLLIN); err != nil {
-			return nil, err
-		}
+	if err := s.openBell(); err != nil {
+		return nil, err
 	}
 	return context.AfterFunc(ctx, s.bell.ring), nil
+}
+
+func (s *Supervisor) openBell() (err error) {
+	if s.bell.fd != 0 {
+		return nil
+	}
+	if s.bell.fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		s.bell.fd = 0
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	return s.watch(s.bell.fd, 0, fromBell, unix.EPOLLIN)
 }
 
 func (s *Supervisor) watch(fd, slot, source int, events uint32) error {
@@ -289,7 +310,7 @@ func (s *Supervisor) ignore(fd int) { _ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_
 
 // end takes a run that is over out of the supervisor.
 func (s *Supervisor) end(r *run) {
-	s.ended = append(s.ended, r.outcome)
+	s.ended = append(s.ended, r.job.ended(r.outcome))
 	r.release()
 }
 
@@ -320,14 +341,14 @@ func (s *Supervisor) reap() {
 	}
 }
 
-// orphaned reports whether this process has a child that is no run's command.
+// orphaned reports whether this process has a child that is no run's command, and no detached supervisor.
 func (s *Supervisor) orphaned() bool {
 	if childless() {
 		return false
 	}
 	commands := s.commands()
 	pids, exact := children()
-	return !exact || slices.ContainsFunc(pids, func(pid int) bool { return !commands[pid] })
+	return !exact || slices.ContainsFunc(pids, func(pid int) bool { return !commands[pid] && !detached(pid) })
 }
 
 // commands are the processes that this supervisor waits for.

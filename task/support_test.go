@@ -16,6 +16,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "__supervise" {
+		if err := Serve(os.Stdin, os.Stdin, os.Args[2]); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if folder := os.Getenv("OM_TEST_GIVE"); folder != "" {
+		giveForTest(folder)
+		return
+	}
 	if command := os.Getenv("OM_TEST_SUPERVISE"); command != "" {
 		superviseForTest(command)
 		return

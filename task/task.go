@@ -78,7 +78,8 @@ type Task struct {
 	KeepDays       int
 	KeepFailedDays int
 
-	Plan Plan
+	Plan   Plan
+	Notify Notify
 }
 
 // FileVar is one word of secrets_environment or configs_environment: variables read from files.

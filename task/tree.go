@@ -24,6 +24,7 @@ type tree struct {
 	// mains are the processes that the supervisor, this process, started for the run; each leads a
 	// session. Orphans of the run are handed to it. Both are unknown to who ends a run from outside.
 	mains []int
+	since uint64         // in clock ticks since boot: what started before is none of the run's orphans
 	known map[int]uint64 // pid and start of those found before: they stay ours when their parent dies
 	// starting is set by members where a child of this process was between two programs.
 	starting bool
@@ -98,7 +99,7 @@ func (t *tree) kin(p, own process, room []byte) kin {
 	switch {
 	case id != "" && id == t.runID:
 		return ours
-	case p.ppid != own.pid || p.session == own.session:
+	case p.ppid != own.pid || p.session == own.session || id == detachedRun:
 		return stranger
 	case id != "":
 		return other
@@ -106,6 +107,8 @@ func (t *tree) kin(p, own process, room []byte) kin {
 		return starting
 	case slices.Contains(t.mains, p.session):
 		return ours
+	case p.start < t.since: // it came to us when another supervisor ended
+		return stranger
 	}
 	return orphan
 }
