@@ -191,3 +191,110 @@ func BenchmarkProcess(b *testing.B) {
 }
 
 func median(x []float64) float64 { slices.Sort(x); return x[len(x)/2] }
+
+// manyCursors are the cursors of as many services with 10 tasks each, due in an hour.
+func manyCursors(services int, digest string) map[string][]task.Cursor {
+	all := make(map[string][]task.Cursor, services)
+	for s := range services {
+		name := "svc" + strconv.Itoa(s)
+		for i := range 10 {
+			c := at("task#"+strconv.Itoa(i), 60)
+			c.Task.Service, c.Digest = name, digest
+			all[name] = append(all[name], c)
+		}
+	}
+	return all
+}
+
+func BenchmarkPlace100000(b *testing.B) {
+	ctx := context.Background()
+	d := open(b)
+	for name, prepare := range map[string]func(){
+		"new":     func() { _ = d.Exec("DELETE FROM task_state") },
+		"changed": func() {},
+	} {
+		b.Run(name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				b.StopTimer()
+				n++
+				all := manyCursors(10_000, "0123456789abcdef0123456789abcdef"+strconv.Itoa(n))
+				prepare()
+				b.StartTimer()
+				if err := d.Place(ctx, all); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// The questions of a scheduler that has 100,000 tasks, and nothing to do.
+func BenchmarkDueOf100000(b *testing.B) {
+	ctx := context.Background()
+	d := open(b)
+	if err := d.Place(ctx, manyCursors(10_000, "0123456789abcdef0123456789abcdef")); err != nil {
+		b.Fatal(err)
+	}
+	for name, f := range map[string]func() error{
+		"none":    func() error { _, err := d.Due(ctx, minute(0), 1000); return err },
+		"1000":    func() error { _, err := d.Due(ctx, minute(99), 1000); return err },
+		"nextDue": func() error { _, err := d.NextDue(ctx); return err },
+		"service": func() error { _, err := d.Cursors(ctx, "svc77"); return err },
+		"all":     func() error { _, err := d.Cursors(ctx, ""); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := f(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Turns of 1,000 tasks in one transaction: with runs, and with slots that join the row before.
+func BenchmarkDecide1000(b *testing.B) {
+	for _, kind := range []task.SlotDecision{task.SlotRun, task.SlotSkip} {
+		b.Run(string(kind), func(b *testing.B) {
+			ctx := context.Background()
+			d := open(b)
+			if err := d.Place(ctx, manyCursors(100, "d")); err != nil {
+				b.Fatal(err)
+			}
+			n := 60
+			for b.Loop() {
+				b.StopTimer()
+				n++
+				due, err := d.Due(ctx, minute(n), 0)
+				if err != nil || len(due) != 1000 {
+					b.Fatal(len(due), err)
+				}
+				var turns []state.Turn
+				for _, c := range due {
+					t := state.Turn{Before: c, After: c, Slots: []task.Slot{slot(kind, n, "")}, Limit: 1}
+					t.After.At, t.After.Next = minute(n), minute(n+1)
+					if kind == task.SlotRun {
+						r := ours(c.Task.RID)
+						t.Run = &r
+					}
+					turns = append(turns, t)
+				}
+				b.StartTimer()
+				got, err := d.Decide(ctx, turns, nil)
+				b.StopTimer()
+				if err != nil || got[999].Stale || got[999].By != nil {
+					b.Fatal(got[999], err)
+				}
+				if err = d.Exec("UPDATE run SET state='complete',ended_at=1 WHERE ended_at IS NULL"); err != nil {
+					b.Fatal(err)
+				}
+				if err = d.Tidy(ctx); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "us/turn")
+		})
+	}
+}

@@ -56,15 +56,23 @@ func (d *DB) Claim(ctx context.Context, r task.Run, limit int, alive func(task.R
 		return r, d.fault(err)
 	}
 	return r, d.enter(ctx, "claim", func(ctx context.Context) (*TakenError, error) {
-		live, err := d.live(ctx, r.Task, alive)
-		if err != nil {
-			return nil, err
-		}
-		if limit > 0 && len(live) >= limit {
-			return &TakenError{Task: r.Task, By: live}, nil
-		}
-		return d.insert(ctx, r)
+		return d.begin(ctx, r, limit, alive)
 	})
+}
+
+// begin enters a run, or says which ones are in its way.
+func (d *DB) begin(ctx context.Context, r task.Run, limit int, alive func(task.Run) bool) (*TakenError, error) {
+	if r.State.Final() {
+		return d.insert(ctx, r)
+	}
+	live, err := d.live(ctx, r.Task, alive)
+	if err != nil {
+		return nil, err
+	}
+	if limit > 0 && len(live) >= limit {
+		return &TakenError{Task: r.Task, By: live}, nil
+	}
+	return d.insert(ctx, r)
 }
 
 // enter commits what f does also where f says that the run is taken: what it learned of others stays.
@@ -161,14 +169,24 @@ func (d *DB) insert(ctx context.Context, r task.Run) (*TakenError, error) {
 // Insert enters a run that ended before it began (its user is unknown, its command missing), in its
 // final state. A run whose slot has one already is a *TakenError.
 func (d *DB) Insert(ctx context.Context, r task.Run) error {
+	r, err := stillborn(r)
+	if err != nil {
+		return d.fault(err)
+	}
+	return d.enter(ctx, "insert", func(ctx context.Context) (*TakenError, error) { return d.insert(ctx, r) })
+}
+
+// stillborn completes a run that ended before it began.
+func stillborn(r task.Run) (task.Run, error) {
 	if r.ID == "" || !r.State.Final() || r.EndedAt.IsZero() {
-		return d.fault(fmt.Errorf("run %q of %s, state %q: wanted an id, a final state and its end: %w", r.ID, r.Task, r.State, task.ErrInvalid))
+		return r, fmt.Errorf("run %q of %s, state %q: wanted an id, a final state and its end: %w", r.ID, r.Task, r.State, task.ErrInvalid)
 	}
 	r.Attempt = max(r.Attempt, 1)
 	if r.QueuedAt.IsZero() {
 		r.QueuedAt = r.EndedAt
 	}
-	return d.enter(ctx, "insert", func(ctx context.Context) (*TakenError, error) { return d.insert(ctx, r) })
+	r.Slot, r.QueuedAt, r.StartedAt, r.EndedAt = kept(r.Slot), kept(r.QueuedAt), kept(r.StartedAt), kept(r.EndedAt)
+	return r, nil
 }
 
 // Settle writes how runs ended, all in one transaction, on the disk before it returns. The first

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"om/state"
 	"om/task"
@@ -31,9 +32,10 @@ func full(tb testing.TB) *state.DB {
 		d.KeepConfig(ctx, "prod/web", []byte("latin \xe9, nul \x00\n"), "bob"),
 		d.KeepConfig(ctx, "prod/web", nil, "bob"),
 		d.Freeze(ctx, "", "root"),
-		d.Exec("INSERT INTO slot VALUES('a','task#0',9223372036854775807,2,3,'run','',NULL);INSERT INTO task_state VALUES('a','b',NULL,-5,NULL,0)"))
-	if err != nil {
-		tb.Fatal(err)
+		d.SetStamps(ctx, []state.Stamp{{Service: "a", MTime: time.Unix(1, 999), Error: "bad", Good: []byte("\xff\x00")}, {Service: "b"}}, nil),
+		d.Exec("INSERT INTO slot VALUES('a','task#0',9223372036854775807,2,3,'run','',NULL);INSERT INTO task_state VALUES('a','b',NULL,-5,'d',1,2,3,4,5,'error')"))
+	if _, holdErr := d.Hold(ctx, wants("task#0", "x"), []task.Lock{{Name: "disk", Places: 1}}, nil); err != nil || holdErr != nil {
+		tb.Fatal(err, holdErr)
 	}
 	return d
 }
@@ -50,7 +52,7 @@ func export(tb testing.TB, d *state.DB) string {
 func TestExportAndImport(t *testing.T) {
 	d := full(t)
 	text := export(t, d)
-	if n := strings.Count(text, "\n"); n != 1+5+1+1+3+2+1 {
+	if n := strings.Count(text, "\n"); n != 1+6+4+3+3+2+1+2+1+1 {
 		t.Errorf("%d lines:\n%s", n, text)
 	}
 	for range 2 { // the second time there is nothing new
@@ -208,7 +210,7 @@ func quickDir(tb testing.TB) string {
 
 func empty(tb testing.TB, d *state.DB) {
 	tb.Helper()
-	for _, table := range []string{"run", "slot", "task_state", "config", "frozen", "decline"} {
+	for _, table := range []string{"run", "slot", "task_state", "config", "frozen", "decline", "stamp", "good", "hold"} {
 		if err := d.Exec("DELETE FROM " + table); err != nil {
 			tb.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"om/state"
 	"om/task"
@@ -45,7 +46,7 @@ func truth(t *testing.T, path string, told []string) {
 	for _, r := range runs {
 		got[r.Task.RID] = r.State
 	}
-	for _, rid := range []string{"task#0", "task#1", "task#2", "task#3"} {
+	for _, rid := range []string{"task#0", "task#1", "task#2", "task#3", "task#4"} {
 		s, there := got[rid]
 		claimed, settled := slices.Contains(told, "claimed "+rid), slices.Contains(told, "settled "+rid)
 		switch {
@@ -67,8 +68,40 @@ func truth(t *testing.T, path string, told []string) {
 	if err != nil || slices.Contains(told, "kept") && len(kept) != 1 {
 		t.Errorf("%d texts, %v", len(kept), err)
 	}
+	agree(t, d, slices.Contains(told, "decided"))
 	if err = errors.Join(d.Check(ctx), life(ctx, d, func(string) {})); err != nil {
 		t.Errorf("the next life: %v", err)
+	}
+	agree(t, d, true)
+}
+
+// agree looks for half a turn: cursors, slots and runs say the same, and the turns of both tasks, which
+// were entered together, are there together.
+func agree(t *testing.T, d *state.DB, decided bool) {
+	t.Helper()
+	at := map[string]int{}
+	for _, c := range cursors(t, d, "testmd") {
+		n := int(c.At.Sub(minute(0)) / time.Minute)
+		at[c.Task.RID] = n
+		sums, total := counts(t, d, c.Task.RID), 0
+		for _, x := range sums {
+			total += x
+		}
+		if total != n || sums[task.SlotRun] != c.Runs {
+			t.Errorf("%s has decided %d slots, and there are %v; %d ran", c.Task, n, sums, c.Runs)
+		}
+	}
+	if at["task#4"] != at["task#5"] || decided && at["task#4"] == 0 {
+		t.Errorf("half a transaction: %v, decided: %v", at, decided)
+	}
+	for query, want := range map[string]int{
+		"SELECT count(*) FROM run WHERE slot IS NOT NULL":                                           at["task#4"] / 2,
+		"SELECT count(*) FROM slot s JOIN run r ON r.id=s.run_id AND r.slot=s.slot AND r.rid=s.rid": at["task#4"] / 2,
+		"SELECT count(*) FROM slot WHERE decision='run'":                                            at["task#4"] / 2,
+	} {
+		if n, err := d.Number(query); err != nil || int(n) != want {
+			t.Errorf("%s: %d, %v; want %d", query, n, err, want)
+		}
 	}
 }
 
@@ -107,7 +140,7 @@ func exact(t *testing.T, path string, told []string) {
 	claims, settled := 0, 0
 	for _, line := range told {
 		switch line {
-		case "step claim: done":
+		case "step claim: done", "step decide: done":
 			claims++
 		case "step settle: done":
 			settled++

@@ -16,7 +16,7 @@ import (
 
 // tables are what Export writes and Import reads, in this order.
 func tables() []string {
-	return []string{"run", "slot", "task_state", "config", "frozen", "decline"}
+	return []string{"run", "slot", "task_state", "config", "frozen", "decline", "stamp", "good", "hold"}
 }
 
 // Check reads the whole file and returns every damage found, or nil.
@@ -66,6 +66,10 @@ func (c *conn) export(ctx context.Context, w io.Writer, table string) error {
 	if err != nil {
 		return err
 	}
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = column.name
+	}
 	line := json.NewEncoder(w)
 	line.SetEscapeHTML(false)
 	return c.query(ctx, len(columns), func(v row) error {
@@ -74,7 +78,7 @@ func (c *conn) export(ctx context.Context, w io.Writer, table string) error {
 			object[column.name] = v[i]
 		}
 		return line.Encode(object)
-	}, "SELECT * FROM "+table)
+	}, "SELECT "+strings.Join(names, ",")+" FROM "+table)
 }
 
 type column struct {
@@ -82,6 +86,7 @@ type column struct {
 	blob bool
 }
 
+// columns lists the columns of a table that are stored, not computed.
 func (c *conn) columns(table string) ([]column, error) {
 	var all []column
 	err := c.query(context.Background(), 2, func(v row) error {

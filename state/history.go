@@ -10,7 +10,7 @@ import (
 	"om/task"
 )
 
-// Query chooses runs or declines. A field that is zero chooses all.
+// Query chooses runs, declines or slots. A field that is zero chooses all.
 type Query struct {
 	Service string
 	RID     []string
@@ -19,6 +19,8 @@ type Query struct {
 	Since, Before time.Time
 	// ID is the beginning of an id.
 	ID string
+	// After is an id, or the beginning of one: of runs made after it.
+	After string
 	// Limit is how many to return at most, the newest; 0 is no limit.
 	Limit int
 }
@@ -115,8 +117,9 @@ type where struct {
 	args  []driver.Value
 }
 
-func (w *where) and(term string, args ...driver.Value) {
+func (w *where) and(term string, args ...driver.Value) *where {
 	w.terms, w.args = append(w.terms, term), append(w.args, args...)
+	return w
 }
 
 func (w *where) in(column string, n int) {
@@ -131,6 +134,13 @@ func (w *where) String() string {
 }
 
 func (q Query) where(when string) *where {
+	w := q.tasks()
+	q.bounds(w, "id", when, when)
+	return w
+}
+
+// tasks is what q demands of the task.
+func (q Query) tasks() *where {
 	w := &where{}
 	if q.Service != "" {
 		w.and("service=?", q.Service)
@@ -141,17 +151,24 @@ func (q Query) where(when string) *where {
 			w.args = append(w.args, rid)
 		}
 	}
+	return w
+}
+
+// bounds adds what q demands of an id, of a last and of a first time, whose columns are given.
+func (q Query) bounds(w *where, column, last, first string) {
 	if q.ID != "" {
 		id := strings.ToLower(q.ID)
-		w.and("id>=? AND id<?", id, id+"g") // 'g' is after every letter of an id
+		w.and(column+">=? AND "+column+"<?", id, id+"g") // 'g' is after every letter of an id
+	}
+	if q.After != "" {
+		w.and("id>?", q.After)
 	}
 	if !q.Since.IsZero() {
-		w.and(when+">=?", instant(q.Since))
+		w.and(last+">=?", instant(q.Since))
 	}
 	if !q.Before.IsZero() {
-		w.and(when+"<?", instant(q.Before))
+		w.and(first+"<?", instant(q.Before))
 	}
-	return w
 }
 
 func (q Query) newest() string {

@@ -25,7 +25,7 @@ type Retention struct {
 	// Budget is how many bytes of output may be kept in all; 0 is no limit. Beyond it the oldest
 	// successes go first, then the oldest of the others.
 	Budget int64
-	// Declines is how long to keep what did not happen; 0 is for ever.
+	// Declines is how long to keep what did not happen, and the decisions about slots; 0 is for ever.
 	Declines time.Duration
 	// Configs is how many texts to keep of each service's file; 0 is all.
 	Configs int
@@ -209,18 +209,28 @@ func (d *DB) Remove(ctx context.Context, gone []Expiry) error {
 	return ctx.Err()
 }
 
-// Prune deletes declines and texts of service files that need not be kept, 500 of each at most, and
-// returns how many. Call it until it returns 0.
+// Prune deletes declines, decided slots and texts of service files that need not be kept, 500 of each
+// at most, and returns how many. Call it until it returns 0.
 func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) {
 	prune := func(query string, args ...driver.Value) error {
 		n, pruneErr := d.c.exec(query, args...)
 		removed += n
 		return pruneErr
 	}
+	before := d.o.Now().Add(-r.Declines)
+	slots, err := d.oldSlots(ctx, r.Declines, before)
+	if err != nil {
+		return 0, err
+	}
 	err = d.write(ctx, "prune", relaxed, func(context.Context) (err error) {
 		if r.Declines > 0 {
-			err = prune("DELETE FROM decline WHERE id IN(SELECT id FROM decline WHERE at<? LIMIT ?)",
-				instant(d.o.Now().Add(-r.Declines)), int64(batch))
+			err = prune("DELETE FROM decline WHERE id IN(SELECT id FROM decline WHERE at<? LIMIT ?)", instant(before), int64(batch))
+		}
+		for _, s := range slots {
+			if err == nil {
+				err = prune("DELETE FROM slot WHERE service=? AND rid=? AND slot=? AND slot_last<? AND decision<>'pending'",
+					s.Task.Service, s.Task.RID, instant(s.At), instant(before))
+			}
 		}
 		if err == nil && r.Configs > 0 {
 			err = prune("DELETE FROM config WHERE rowid IN(SELECT rowid FROM config c WHERE version<="+
@@ -229,4 +239,13 @@ func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) 
 		return err
 	})
 	return removed, err
+}
+
+// oldSlots lists decided slots from before a moment, outside the transaction that removes them: looking
+// through all slots takes longer than a claim should wait.
+func (d *DB) oldSlots(ctx context.Context, age time.Duration, before time.Time) ([]task.Slot, error) {
+	if age <= 0 {
+		return nil, nil
+	}
+	return d.slots(ctx, slotFrom+" WHERE slot_last<? AND decision<>'pending' LIMIT ?", instant(before), int64(batch))
 }

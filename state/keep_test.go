@@ -240,3 +240,40 @@ func TestPrune(t *testing.T) {
 		}
 	}
 }
+
+func TestPruneSlots(t *testing.T) {
+	d := open(t)
+	ctx := context.Background()
+	now := task.Cursor{}
+	var turns []state.Turn
+	for n := range 1200 {
+		next := at("task#0", n-1300)
+		turns = append(turns, state.Turn{Before: now, After: next, Slots: []task.Slot{slot(task.SlotRun, n-1300, "")}})
+		now = next
+	}
+	decide(t, d, turns...)
+	pending, wide := slot(task.SlotPending, -1400, "x"), slot(task.SlotSkip, -100, "frozen")
+	wide.Last, wide.Count = minute(0), 101
+	decide(t, d, state.Turn{Before: now, After: now, Slots: []task.Slot{pending, wide}})
+	if n, err := d.Prune(ctx, state.Retention{}); err != nil || n != 0 {
+		t.Errorf("without limits: %d, %v", n, err)
+	}
+	r := state.Retention{Declines: 50 * time.Minute}
+	var removed []int64
+	for {
+		n, err := d.Prune(ctx, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		removed = append(removed, n)
+	}
+	if !slices.Equal(removed, []int64{500, 500, 200}) {
+		t.Errorf("removed %v", removed)
+	}
+	if got := brief(slots(t, d, state.Query{})); got != "skip -100-0(101), pending -1400" {
+		t.Errorf("left %s", got)
+	}
+}

@@ -48,6 +48,7 @@ func roles() map[string]func(args []string) error {
 		"migrating": migrating,
 		"unmount":   unmount,
 		"reuse":     reuse,
+		"sameturns": sameTurns,
 		"nothing":   func([]string) error { return nil },
 	}
 }

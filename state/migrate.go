@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"om/task"
 )
 
 // schemaVersion is the schema that this program reads and writes: one more for each file in schema/.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // applicationID marks the file for those who look at it from outside: "om" and a one, see file(1).
 const applicationID = 0x6f6d0001
@@ -34,7 +35,8 @@ func migrations() ([]string, error) {
 	return steps, err
 }
 
-// migrate brings the schema from version from to the newest, each step in a transaction of its own.
+// migrate brings the schema from version from to the newest, each step in a transaction of its own, or
+// all of them in one where there is nothing yet.
 // Another process may be doing the same: a step that it has done is left out.
 func (d *DB) migrate(ctx context.Context, from int, journal string) error {
 	steps, err := d.o.migrations()
@@ -53,17 +55,23 @@ func (d *DB) migrate(ctx context.Context, from int, journal string) error {
 		return err
 	}
 	defer os.Remove(backup) //nolint:errcheck // it has been renamed, or is of no use
-	for v := from; v < len(steps); v++ {
-		if err = d.migrateStep(ctx, v, steps[v], backup); err != nil {
-			return err
-		}
+	if from == 0 {
+		// All at once: a process that found a new record between two steps would make a copy of it.
+		err = d.migrateStep(ctx, 0, len(steps), strings.Join(steps, ";\n"), "")
+		from = len(steps)
+	}
+	for v := from; v < len(steps) && err == nil; v++ {
+		err = d.migrateStep(ctx, v, v+1, steps[v], backup)
 		backup = "" // it is a copy of the first version
+	}
+	if err != nil {
+		return err
 	}
 	return d.settleLog(ctx)
 }
 
-// migrateStep brings the schema from version v to v + 1.
-func (d *DB) migrateStep(ctx context.Context, v int, step, backup string) error {
+// migrateStep brings the schema from version v to the version to.
+func (d *DB) migrateStep(ctx context.Context, v, to int, step, backup string) error {
 	return d.write(ctx, fmt.Sprintf("migrate %d", v), durable, func(context.Context) error {
 		got, err := d.c.number("PRAGMA user_version")
 		if err != nil || int(got) != v {
@@ -72,7 +80,7 @@ func (d *DB) migrateStep(ctx context.Context, v int, step, backup string) error 
 		if err = d.keepBackup(v, backup); err != nil {
 			return err
 		}
-		_, err = d.c.exec(fmt.Sprintf("%s;PRAGMA user_version=%d;PRAGMA application_id=%d", step, v+1, applicationID))
+		_, err = d.c.exec(fmt.Sprintf("%s;PRAGMA user_version=%d;PRAGMA application_id=%d", step, to, applicationID))
 		return err
 	})
 }

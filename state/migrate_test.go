@@ -12,9 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"om/state"
 	"om/task"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // steps returns the migrations up to a version, and then some that only this test knows.
@@ -26,6 +29,9 @@ func steps(tb testing.TB, version int, more ...string) []string {
 	}
 	return append(slices.Clone(all[:version]), more...)
 }
+
+// copyOf is where the copy of a version is.
+func copyOf(path string, version int) string { return fmt.Sprintf("%s.v%d.bak", path, version) }
 
 // later are two steps that a later om might take.
 func later() []string {
@@ -83,7 +89,7 @@ func TestMigration(t *testing.T) {
 
 	// The copy is the record as it was.
 	backups, err := filepath.Glob(path + ".*")
-	if err != nil || !slices.Equal(backups, []string{path + ".v1.bak"}) {
+	if err != nil || !slices.Equal(backups, []string{copyOf(path, state.SchemaVersion)}) {
 		t.Fatalf("beside it: %v, %v", backups, err)
 	}
 	if s, err := os.Stat(backups[0]); err != nil || s.Mode().Perm() != 0o600 {
@@ -97,7 +103,7 @@ func TestMigration(t *testing.T) {
 	// Back again: the program of before refuses, and changes nothing.
 	before := content(t, path)
 	_, err = state.Open(context.Background(), options(path))
-	if !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "version 3") || !bytes.Equal(before, content(t, path)) {
+	if !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), fmt.Sprintf("version %d", state.SchemaVersion+2)) || !bytes.Equal(before, content(t, path)) {
 		t.Errorf("downgrade: %v", err)
 	}
 }
@@ -152,11 +158,11 @@ func TestMigrationInterrupted(t *testing.T) {
 			t.Fatalf("step %d: %v: %s", n, err, out)
 		}
 		version, err := d.Number("PRAGMA user_version")
-		if err != nil || version < 1 || version > 3 {
+		if err != nil || version < state.SchemaVersion || version > state.SchemaVersion+2 {
 			t.Errorf("step %d: version %d, %v", n, version, err)
 		}
-		if version > 1 {
-			if get(t, openAt(t, options(path+".v1.bak")), r.ID).State != task.Running {
+		if version > state.SchemaVersion {
+			if get(t, openAt(t, options(copyOf(path, state.SchemaVersion))), r.ID).State != task.Running {
 				t.Errorf("step %d: migrated, and there is no copy", n)
 			}
 		}
@@ -178,14 +184,14 @@ func TestProcessesMigrateTogether(t *testing.T) {
 	if fences, err := d.Number("SELECT sum(fence) FROM run"); err != nil || fences != 7 {
 		t.Errorf("fences are %d, %v", fences, err)
 	}
-	// One that comes between the two steps copies the second version: each copy is of what its name says.
+	// One that comes between the two steps copies the version between them: each copy is of what its name says.
 	left, err := filepath.Glob(path + ".*")
-	if err != nil || !slices.Contains(left, path+".v1.bak") {
+	if err != nil || !slices.Contains(left, copyOf(path, state.SchemaVersion)) {
 		t.Errorf("beside it: %v, %v", left, err)
 	}
 	for _, file := range left {
 		version, err := copyVersion(file)
-		if err != nil || file != fmt.Sprintf("%s.v%d.bak", path, version) {
+		if err != nil || file != copyOf(path, int(version)) {
 			t.Errorf("%s is of version %d, %v", file, version, err)
 		}
 	}
@@ -198,4 +204,45 @@ func copyVersion(file string) (uint32, error) {
 		return 0, errors.Join(err, errors.New("no database"))
 	}
 	return binary.BigEndian.Uint32(head[60:]), nil
+}
+
+// The first schema had cursors too, of which nothing was due. What it exported can be imported.
+func TestCursorsOfTheFirstSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "om.db")
+	old := openAt(t, options(path).WithMigrations(steps(t, 1)...))
+	if err := old.Exec(`INSERT INTO task_state VALUES('testmd','task#0',5,7,NULL,3),('testmd','task#1',NULL,NULL,'x',NULL);
+		INSERT INTO slot VALUES('testmd','task#0',1,5,3,'skip','frozen',NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	old.Close()
+	d := openAt(t, options(path))
+	want := task.Cursor{Task: id("task#0"), At: time.UnixMicro(5).UTC(), Next: time.UnixMicro(7).UTC()}
+	if diff := cmp.Diff([]task.Cursor{want, {Task: id("task#1")}}, cursors(t, d, "testmd")); diff != "" {
+		t.Error(diff)
+	}
+	if due, err := d.Due(context.Background(), start(), 9); err != nil || len(due) != 1 {
+		t.Errorf("due: %v, %v", due, err)
+	}
+	if n := counts(t, d, "task#0")[task.SlotSkip]; n != 3 {
+		t.Errorf("%d slots", n)
+	}
+	if n, err := openAt(t, options(copyOf(path, 1)).WithMigrations(steps(t, 1)...)).Number("SELECT count(*) FROM task_state"); err != nil || n != 2 {
+		t.Errorf("the copy has %d cursors, %v", n, err)
+	}
+	exported := `{"record":"om","schema":1}
+{"table":"task_state","service":"a","rid":"b","cursor_slot":1,"next_at":2,"last_run_id":null,"last_success_at":3}
+`
+	if err := d.Import(context.Background(), strings.NewReader(exported)); err != nil || len(cursors(t, d, "a")) != 1 {
+		t.Errorf("imported %v, %v", cursors(t, d, "a"), err)
+	}
+}
+
+// A new record is made in one step: whoever comes to it while it is made copies nothing.
+func TestNewRecordIsMadeInOneStep(t *testing.T) {
+	o, names := options(filepath.Join(t.TempDir(), "om.db")), []string{}
+	o.Step = func(name string) { names = append(names, name) }
+	openAt(t, o)
+	if n := strings.Count(strings.Join(names, "\n"), "migrate"); n != 3 { // begin, commit, done
+		t.Errorf("steps %q", names)
+	}
 }

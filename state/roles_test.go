@@ -174,7 +174,37 @@ func life(ctx context.Context, d *state.DB, tell func(string)) error {
 	if did("claimed task#3", err) {
 		did("settled task#3", d.Settle(ctx, []task.Outcome{outcome(r, task.Complete)}))
 	}
+	taken, err := twoMinutes(ctx, d)
+	if did("decided", err) {
+		did("settled task#4", d.Settle(ctx, []task.Outcome{outcome(taken, task.Complete)}))
+	}
 	return failed
+}
+
+// twoMinutes decides the next two slots of two tasks: one missed and one that runs, and two skipped.
+func twoMinutes(ctx context.Context, d *state.DB) (task.Run, error) {
+	before := map[string]task.Cursor{}
+	all, err := d.Cursors(ctx, "testmd")
+	for _, c := range all {
+		before[c.Task.RID] = c
+	}
+	n := 0
+	if was, ok := before["task#4"]; ok {
+		n = int(was.At.Sub(minute(0)) / time.Minute)
+	}
+	run, after := ours("task#4"), at("task#4", n+2)
+	after.Runs = before["task#4"].Runs + 1
+	got, decideErr := d.Decide(ctx, []state.Turn{
+		{Before: before["task#4"], After: after, Run: &run, Slots: []task.Slot{slot(task.SlotMissed, n+1, "node down"), slot(task.SlotRun, n+2, "")}},
+		{Before: before["task#5"], After: at("task#5", n+2), Slots: []task.Slot{slot(task.SlotSkip, n+1, "frozen"), slot(task.SlotSkip, n+2, "frozen")}},
+	}, state.Alive)
+	if err = errors.Join(err, decideErr); err != nil {
+		return task.Run{}, err
+	}
+	if got[0].Run.ID == "" || got[1].Stale {
+		return task.Run{}, fmt.Errorf("decided %+v", got)
+	}
+	return got[0].Run, nil
 }
 
 // die lives a life and is killed at the step that args[1] counts. It tells on standard output.
@@ -229,9 +259,13 @@ func fillDisk(args []string) error {
 		return err
 	}
 	return with(live(path), func(ctx context.Context, d *state.DB) error {
-		before, err := d.Claim(ctx, ours("task#0"), 1, state.Alive)
-		if err != nil {
-			return fmt.Errorf("claim after creation: %w", err)
+		var before []task.Run
+		for range 20 {
+			r, err := d.Claim(ctx, ours("task#0"), 0, state.Alive)
+			if err != nil {
+				return fmt.Errorf("claim after creation: %w", err)
+			}
+			before = append(before, r)
 		}
 		fill()
 		return errors.Join(untilItFails(ctx, d, "no space left"), tryLater(ctx, d, before, ballast))
@@ -258,10 +292,17 @@ func untilItFails(ctx context.Context, d *state.DB, want string) error {
 	return errors.New("1000 claims fit on a full disk")
 }
 
-// tryLater settles a run on a full disk, and again when there is room.
-func tryLater(ctx context.Context, d *state.DB, r task.Run, ballast string) error {
-	end := []task.Outcome{outcome(r, task.Complete)}
-	err := d.Settle(ctx, end)
+// tryLater settles runs on a full disk until one has no room, for the first may find what a claim left, and that
+// one again when there is room.
+func tryLater(ctx context.Context, d *state.DB, runs []task.Run, ballast string) (err error) {
+	var r task.Run
+	var end []task.Outcome
+	for _, r = range runs {
+		end = []task.Outcome{outcome(r, task.Complete)}
+		if err = d.Settle(ctx, end); err != nil {
+			break
+		}
+	}
 	if err == nil || !strings.Contains(err.Error(), "no space left") {
 		return fmt.Errorf("settle on a full disk: %w", err)
 	}

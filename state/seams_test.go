@@ -53,6 +53,10 @@ func (d *DB) Compact(ctx context.Context) error { return d.settleLog(ctx) }
 const (
 	RunningTask = runningTask
 	RunningAll  = runningAll
+	DueCursors  = dueCursors
+	NextDue     = nextDue
+	PendingTask = pendingTask
+	SlotUpTo    = slotUpTo
 )
 
 // Frames is how many pages the log has.

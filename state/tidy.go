@@ -42,9 +42,7 @@ func (d *DB) settleLog(ctx context.Context) error {
 		return err
 	}
 	return d.write(ctx, "tidy", relaxed, func(context.Context) error {
-		_, err := d.c.exec("INSERT INTO meta(key,value)VALUES('tidied',?1) ON CONFLICT DO UPDATE SET value=?1",
-			d.o.Now().UTC().Format("2006-01-02T15:04:05Z"))
-		return err
+		return d.setFact("tidied", d.o.Now().UTC().Format("2006-01-02T15:04:05Z"))
 	})
 }
 

@@ -1,0 +1,256 @@
+package state
+
+import (
+	"context"
+	"database/sql/driver"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"om/task"
+)
+
+// cursorColumns are the columns of a cursor, in the order of cursorValues and readCursor.
+const cursorColumns = "service,rid,digest,cursor_slot,next_at,runs,retry_at,retry_slot,retry_attempt,retry_since,retry_previous"
+
+// cursorWidth is how many there are.
+const cursorWidth = 11
+
+const (
+	cursorFrom = "SELECT " + cursorColumns + " FROM task_state"
+	cursorInto = "REPLACE INTO task_state(" + cursorColumns + ")VALUES"
+	cursorRow  = "(?,?,?,?,?,?,?,?,?,?,?)"
+	dueCursors = cursorFrom + " WHERE due_at<=? ORDER BY due_at LIMIT ?"
+	nextDue    = "SELECT due_at FROM task_state WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1"
+)
+
+func cursorValues(c task.Cursor) []driver.Value {
+	return []driver.Value{
+		c.Task.Service, c.Task.RID, c.Digest, instant(c.At), instant(c.Next), int64(c.Runs),
+		instant(c.Retry.At), instant(c.Retry.Slot), int64(c.Retry.Attempt), instant(c.Retry.Since), string(c.Retry.Previous),
+	}
+}
+
+func readCursor(v row) task.Cursor {
+	return task.Cursor{
+		Task: task.ID{Service: v.text(0), RID: v.text(1)}, Digest: v.text(2), At: v.when(3), Next: v.when(4), Runs: int(v.num(5)),
+		Retry: task.Retrying{
+			At: v.when(6), Slot: v.when(7), Attempt: int(v.num(8)), Since: v.when(9), Previous: task.RunState(v.text(10)),
+		},
+	}
+}
+
+// Cursors returns where the schedules of a service's tasks are, in the order of their rids; of all
+// services, one after the other, where service is "".
+func (d *DB) Cursors(ctx context.Context, service string) ([]task.Cursor, error) {
+	var all []task.Cursor
+	var err error
+	if service == "" {
+		all, err = d.cursors(ctx, cursorFrom+" ORDER BY service,rid")
+	} else {
+		all, err = d.cursors(ctx, cursorFrom+" WHERE service=?", service)
+	}
+	slices.SortFunc(all, func(a, b task.Cursor) int {
+		if order := strings.Compare(a.Task.Service, b.Task.Service); order != 0 {
+			return order
+		}
+		return task.CompareRID(a.Task.RID, b.Task.RID)
+	})
+	return all, err
+}
+
+// Due returns the cursors whose Next or Retry.At is not after now, the earliest first: at most limit,
+// or all where that is 0.
+func (d *DB) Due(ctx context.Context, now time.Time, limit int) ([]task.Cursor, error) {
+	if limit <= 0 {
+		limit = -1
+	}
+	return d.cursors(ctx, dueCursors, instant(now), int64(limit))
+}
+
+// NextDue returns the earliest moment at which Due has something, zero for never.
+func (d *DB) NextDue(ctx context.Context) (next time.Time, err error) {
+	err = d.read(ctx, 1, func(v row) error { next = v.when(0); return nil }, nextDue)
+	return next, err
+}
+
+func (d *DB) cursors(ctx context.Context, query string, args ...driver.Value) ([]task.Cursor, error) {
+	var all []task.Cursor
+	err := d.read(ctx, cursorWidth, func(v row) error { all = append(all, readCursor(v)); return nil }, query, args...)
+	return all, err
+}
+
+// placed is how many cursors Place enters with one statement.
+const placed = 50
+
+// Place enters the cursors of services: it adds them, and replaces those of another digest. Of one that has
+// the same digest on record only Next is taken, as another process may have decided a slot meanwhile. The
+// cursors of these services that are not given are removed; their slots and runs stay. It takes no barrier.
+func (d *DB) Place(ctx context.Context, services map[string][]task.Cursor) error {
+	names := slices.Sorted(maps.Keys(services))
+	all := make([]task.Cursor, 0, 10*len(names))
+	for _, name := range names {
+		for _, c := range services[name] {
+			c.Task.Service = name
+			all = append(all, c)
+		}
+	}
+	return d.write(ctx, "place", relaxed, func(ctx context.Context) error {
+		for _, name := range names {
+			if err := d.displace(ctx, name, services[name]); err != nil {
+				return err
+			}
+		}
+		for some := range slices.Chunk(all, placed) {
+			if err := d.placeCursors(some); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// placeCursors enters cursors. Where the record has one of the same digest, it takes of the given one only Next.
+func (d *DB) placeCursors(all []task.Cursor) error {
+	values := make([]driver.Value, 0, len(all)*cursorWidth)
+	for _, c := range all {
+		values = append(values, cursorValues(c)...)
+	}
+	into := "INSERT" + strings.TrimPrefix(cursorInto, "REPLACE") + cursorRow + strings.Repeat(","+cursorRow, len(all)-1) +
+		" ON CONFLICT(service,rid)DO UPDATE SET next_at=excluded.next_at"
+	for _, column := range strings.Split(cursorColumns, ",")[2:] {
+		if column != "next_at" {
+			into += "," + column + "=iif(digest=excluded.digest," + column + ",excluded." + column + ")"
+		}
+	}
+	_, err := d.c.exec(into, values...)
+	return err
+}
+
+// displace removes the cursors of a service that are not among those given.
+func (d *DB) displace(ctx context.Context, service string, given []task.Cursor) error {
+	var gone []string
+	err := d.c.query(ctx, 1, func(v row) error {
+		rid := v.text(0)
+		if !slices.ContainsFunc(given, func(c task.Cursor) bool { return c.Task.RID == rid }) {
+			gone = append(gone, rid)
+		}
+		return nil
+	}, "SELECT rid FROM task_state WHERE service=?", service)
+	for _, rid := range gone {
+		if err == nil {
+			_, err = d.c.exec("DELETE FROM task_state WHERE service=? AND rid=?", service, rid)
+		}
+	}
+	return err
+}
+
+// putCursors enters cursors in place of what the record has of their tasks.
+func (d *DB) putCursors(all ...task.Cursor) error {
+	values := make([]driver.Value, 0, len(all)*cursorWidth)
+	for _, c := range all {
+		values = append(values, cursorValues(c)...)
+	}
+	_, err := d.c.exec(cursorInto+cursorRow+strings.Repeat(","+cursorRow, len(all)-1), values...)
+	return err
+}
+
+// MoveCursors moves the cursors of a service (of all where service is "") to at, so that nothing
+// before is made up for: slots that wait become skips with the reason, and attempts that are waited
+// for are given up. All are due at once, to find their next slot. A cursor beyond at stays there: no
+// slot is decided twice. It is on the disk before it returns.
+func (d *DB) MoveCursors(ctx context.Context, service string, at time.Time, reason string) error {
+	w := Query{Service: service}.tasks()
+	return d.write(ctx, "move", durable, func(ctx context.Context) error {
+		pending, err := d.slotRows(ctx, pendingFrom+w.and("decision='pending'").String()+" ORDER BY service,rid,slot", w.args...)
+		if err != nil {
+			return err
+		}
+		for _, s := range pending {
+			s.Decision, s.Reason = task.SlotSkip, reason
+			if err = d.redecide(ctx, s); err != nil {
+				return err
+			}
+		}
+		w = Query{Service: service}.tasks()
+		_, err = d.c.exec("UPDATE task_state SET cursor_slot=max(ifnull(cursor_slot,?),?),next_at=?,"+noRetry+w.String(),
+			append([]driver.Value{instant(at), instant(at), instant(at)}, w.args...)...)
+		return err
+	})
+}
+
+// noRetry gives up the attempt that is waited for.
+const noRetry = "retry_at=NULL,retry_slot=NULL,retry_attempt=0,retry_since=NULL,retry_previous=''"
+
+// Rewind is for a clock that was wrong and was set back: the cursors after at are set to at and are due
+// at once, the slots after at are removed, and their runs keep all but their slot, which may come
+// again. It returns the tasks of all these. It is on the disk before it returns.
+func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
+	var all []task.ID
+	err := d.write(ctx, "rewind", durable, func(ctx context.Context) error {
+		err := d.c.query(ctx, 2, func(v row) error {
+			all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})
+			return nil
+		}, "SELECT service,rid FROM task_state WHERE cursor_slot>?1 OR retry_slot>?1 UNION "+
+			"SELECT service,rid FROM slot WHERE slot_last>?1 UNION "+
+			"SELECT service,rid FROM run WHERE slot>?1 ORDER BY service,rid", instant(at))
+		if err == nil {
+			err = d.cutSlots(ctx, at)
+		}
+		if err != nil {
+			return err
+		}
+		return d.eachExec([]driver.Value{instant(at)},
+			"DELETE FROM slot WHERE slot>?1",
+			"UPDATE run SET slot=NULL WHERE slot>?1",
+			"UPDATE task_state SET next_at=?1,"+noRetry+" WHERE retry_slot>?1",
+			"UPDATE task_state SET cursor_slot=?1,next_at=?1 WHERE cursor_slot>?1")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// eachExec runs statements, each with the same arguments.
+func (d *DB) eachExec(args []driver.Value, statements ...string) error {
+	for _, s := range statements {
+		if _, err := d.c.exec(s, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutSlots ends at a moment the rows that stand for slots on both sides of it.
+func (d *DB) cutSlots(ctx context.Context, at time.Time) error {
+	across, err := d.slotRows(ctx, slotFrom+" WHERE slot<=?1 AND slot_last>?1", instant(at))
+	for _, s := range across {
+		if err == nil {
+			err = d.putSlot(cut(s, at))
+		}
+	}
+	return err
+}
+
+// cut leaves what a row stood for up to a moment inside it. The instants of its slots were not kept:
+// they count as evenly spread.
+func cut(s task.Slot, at time.Time) task.Slot {
+	whole, gaps := uint64(s.Last.Sub(s.At)), uint64(max(s.Count-1, 1))
+	left := scale(uint64(at.Sub(s.At)), gaps, whole)
+	s.Count = 1 + int(left)
+	s.Last = s.At.Add(time.Duration(scale(left, whole, gaps)))
+	return s
+}
+
+// scale returns a*b/c, where a is not more than c.
+func scale(a, b, c uint64) uint64 {
+	if a >= c {
+		return b
+	}
+	high, low := bits.Mul64(a, b)
+	quotient, _ := bits.Div64(high, low, c)
+	return quotient
+}
