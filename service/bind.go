@@ -9,7 +9,7 @@ import (
 // group that om has no driver for: OpenSVC's files stay usable.
 func strict(group string) bool {
 	switch group {
-	case "DEFAULT", "env", "subset", "task", "fs", "ip", "app", "node", "impersonate", "labels":
+	case "DEFAULT", "env", "subset", "task", "fs", "ip", "app", "node", "notify", "impersonate", "metrics", "labels":
 		return true
 	}
 	return false

@@ -17,7 +17,8 @@ func defaults() task.Task {
 		Overlap: task.OverlapSkip, RequiresMaxAge: 30 * time.Second, Optional: true,
 		DSTGap: "after", DSTOverlap: "first", SpreadBy: "node",
 		KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365,
-		Plan: task.Plan{CatchupLimit: 10, Delivery: task.AtMostOnce, LostRetry: 1, RetryDelay: 30 * time.Second, RequiresWait: -1, RequirementLost: "let"},
+		Plan:   task.Plan{CatchupLimit: 10, Delivery: task.AtMostOnce, LostRetry: 1, RetryDelay: 30 * time.Second, RequiresWait: -1, RequirementLost: "let"},
+		Notify: task.Notify{On: task.Told, Renotify: 24 * time.Hour},
 	}
 }
 

@@ -130,7 +130,9 @@ func tables() []table {
 		{"DEFAULT", serviceRows[:]},
 		{"subset", subsetRows[:]},
 		{"node", nodeRows[:]},
+		{"notify", notifyRows[:]},
 		{"impersonate", impersonateRows[:]},
+		{"metrics", metricsRows[:]},
 	}
 }
 
@@ -151,8 +153,12 @@ func schema(group string) (own, generic []row) {
 		return subsetRows[:], nil
 	case "node":
 		return nodeRows[:], nil
+	case "notify":
+		return notifyRows[:], nil
 	case "impersonate":
 		return impersonateRows[:], nil
+	case "metrics":
+		return metricsRows[:], nil
 	case "env", "labels":
 		return nil, nil
 	}

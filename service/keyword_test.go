@@ -27,7 +27,7 @@ func TestKeywordTable(t *testing.T) {
 			t.Errorf("%s.%s is an alias of itself", k.Section, k.Name)
 		}
 	}
-	for _, s := range []string{"task", "*", "fs", "ip", "app", "DEFAULT", "subset", "node", "impersonate"} {
+	for _, s := range []string{"task", "*", "fs", "ip", "app", "DEFAULT", "subset", "node", "notify", "impersonate", "metrics"} {
 		if !sections[s] {
 			t.Errorf("no keyword of %s", s)
 		}
@@ -53,7 +53,7 @@ func TestExamples(t *testing.T) {
 
 func example(t *testing.T, k service.Keyword, name, value string) {
 	t.Helper()
-	section := map[string]string{"*": "queue#1", "DEFAULT": "DEFAULT", "subset": "subset#task:a", "node": "node", "impersonate": "impersonate"}[k.Section]
+	section := map[string]string{"*": "queue#1", "DEFAULT": "DEFAULT", "subset": "subset#task:a", "node": "node", "notify": "notify", "impersonate": "impersonate", "metrics": "metrics"}[k.Section]
 	if section == "" {
 		section = k.Section + "#x"
 	}
@@ -65,7 +65,7 @@ func example(t *testing.T, k service.Keyword, name, value string) {
 		text += "check = x\n"
 	}
 	text += "[fs#data]\nmnt = /\n"
-	if k.Section == "node" || k.Section == "impersonate" {
+	if k.Section == "node" || k.Section == "notify" || k.Section == "impersonate" || k.Section == "metrics" {
 		n, err := service.ParseNode("node.conf", []byte(strings.Split(text, "[fs")[0]), "n1")
 		if err != nil || len(n.Problems) > 0 {
 			t.Errorf("%s: %v %v", text, err, n.Problems)

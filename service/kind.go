@@ -34,6 +34,10 @@ const (
 	kindLimit
 	kindLimitTime
 	kindSchedule
+	kindEvents
+	kindURL
+	kindAddresses
+	kindServer
 )
 
 // String names the kind for people: "boolean", "duration".
@@ -46,6 +50,7 @@ func (k Kind) String() string {
 		kindIOClass: "I/O class", kindOverlap: "overlap", kindRetryOn: "words or codes", kindLocks: "locks",
 		kindEnvironment: "NAME=value words", kindFileVars: "NAME=file words", kindLog: "log", kindLimit: "limit",
 		kindLimitTime: "limit in time", kindSchedule: "schedule",
+		kindEvents: "events", kindURL: "URL", kindAddresses: "mail addresses", kindServer: "host:port",
 	}
 	return names[k]
 }

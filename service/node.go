@@ -23,6 +23,12 @@ type Node struct {
 	OutputBudget                       int64         // bytes that the output of all runs may take
 	StartupParallel                    int           // how many missed slots are made up for at once; 0 for one a processor
 	WaitTimeSync                       time.Duration // how long after the host's start the clock may be unsynchronized
+	Metrics                            string        // [metrics] textfile: where metrics are written; "" for nowhere
+
+	// Notify is what [notify] says for tasks that do not say; nil where there is no such section.
+	Notify *task.Notify
+	// Mail is the way of mails.
+	Mail Mailer
 
 	Labels   map[string]string // [labels]
 	Problems []Problem         // warnings
@@ -36,6 +42,15 @@ type Node struct {
 // Impersonation is the section [impersonate]. An empty list allows nobody.
 type Impersonation struct {
 	Allow []string // names of users, and of groups with "@" in front
+}
+
+// Mailer is the mail server of [notify].
+type Mailer struct {
+	Server       string // host:port; "" is localhost:25
+	From         string // "" is om at the node
+	TLS          string // "opportunistic", "required", "none"; "" is the first; with a user it is required
+	User         string // "" is nobody
+	PasswordFile string
 }
 
 // LoadNode reads dir/node.conf; where there is none, everything has its default. name is the host's:
@@ -74,6 +89,7 @@ func ParseNode(file string, text []byte, name string) (Node, error) {
 // nodeSection reads one section of node.conf into n.
 func (b *builder) nodeSection(sec *section, n *Node) {
 	own, _ := schema(sec.name)
+	field := n.field
 	switch sec.name {
 	case "labels":
 		n.Labels = make(map[string]string, len(sec.entries))
@@ -83,7 +99,10 @@ func (b *builder) nodeSection(sec *section, n *Node) {
 		return
 	case "impersonate":
 		n.Impersonate = &Impersonation{}
-	case "node":
+	case "notify":
+		base := defaults().Notify
+		n.Notify, field = &base, n.notifyField
+	case "node", "metrics":
 	default:
 		b.unknownNodeSection(sec)
 		return
@@ -94,18 +113,59 @@ func (b *builder) nodeSection(sec *section, n *Node) {
 			b.unknown(sec, e)
 			continue
 		}
-		if err := b.store(e.row, e.value, n.field(e.row.name)); err != nil {
+		if err := b.store(e.row, e.value, field(e.row.name)); err != nil {
 			b.fault(sec, e, err, Error)
 		}
 	}
+	if sec.name == "notify" {
+		b.mailer(sec, n.Mail)
+	}
+}
+
+// mailer tells of a password that would be sent in the clear.
+func (b *builder) mailer(sec *section, m Mailer) {
+	p := Problem{Line: sec.line, Text: m.User}
+	if m.User != "" && m.TLS == "none" {
+		p.Keyword, p.Wanted = "smtp_tls", "wanted required, for a password is not sent in the clear"
+		b.report(sec, p)
+	}
+}
+
+// notifyField is field for [notify].
+func (n *Node) notifyField(name string) any {
+	switch name {
+	case "command":
+		return &n.Notify.Command
+	case "from":
+		return &n.Mail.From
+	case "mail":
+		return &n.Notify.Mail
+	case "on":
+		return &n.Notify.On
+	case "renotify":
+		return &n.Notify.Renotify
+	case "smtp":
+		return &n.Mail.Server
+	case "smtp_password":
+		return &n.Mail.PasswordFile
+	case "smtp_tls":
+		return &n.Mail.TLS
+	case "smtp_user":
+		return &n.Mail.User
+	case "webhook":
+		return &n.Notify.Webhook
+	case "webhook_secret":
+		return &n.Notify.WebhookSecret
+	}
+	return nil
 }
 
 func (b *builder) unknownNodeSection(sec *section) {
 	if slices.Contains([]string{"DEFAULT", "env", "cluster", "cni", "hook", "listener", "syslog", "stonith"}, sec.group) {
 		return
 	}
-	p := Problem{Line: sec.line, Text: sec.name, Wanted: "wanted [node], [impersonate] or [labels]", Severity: Warning}
-	if p.Hint = didYouMean(sec.name, []string{"node", "impersonate", "labels"}); p.Hint != "" {
+	p := Problem{Line: sec.line, Text: sec.name, Wanted: "wanted [node], [notify], [impersonate], [metrics] or [labels]", Severity: Warning}
+	if p.Hint = didYouMean(sec.name, []string{"node", "notify", "impersonate", "metrics", "labels"}); p.Hint != "" {
 		p.Severity = Error
 	}
 	b.report(sec, p)
@@ -130,6 +190,8 @@ func (n *Node) field(name string) any {
 		return &n.StartupParallel
 	case "wait_time_sync":
 		return &n.WaitTimeSync
+	case "textfile":
+		return &n.Metrics
 	case "timezone":
 		return &n.Timezone
 	}
@@ -164,5 +226,8 @@ func (n *Node) defaults(t *task.Task) {
 	}
 	if n.KeepFailedDays > 0 {
 		t.KeepFailedDays = n.KeepFailedDays
+	}
+	if n.Notify != nil {
+		t.Notify = *n.Notify
 	}
 }

@@ -35,6 +35,7 @@ func TestNode(t *testing.T) {
 			n.Impersonate = &service.Impersonation{Allow: []string{"backup", "@dba"}}
 		})},
 		{"labels", "[labels]\naz = fr1\n", with(func(n *service.Node) { n.Labels = map[string]string{"az": "fr1"} })},
+		{"metrics", "[metrics]\ntextfile = /run/om.prom\n", with(func(n *service.Node) { n.Metrics = "/run/om.prom" })},
 		{"what the scheduler reads", "[node]\nstartup_parallel = 4\nwait_time_sync = 30s\n", with(func(n *service.Node) {
 			n.StartupParallel, n.WaitTimeSync = 4, 30*time.Second
 		})},

@@ -49,16 +49,9 @@ type Problem struct {
 // are not there. A long text is cut.
 func (p Problem) String() string {
 	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-	}
-	b.WriteByte(':')
-	if p.Section != "" {
-		fmt.Fprintf(&b, " [%s]", visible(p.Section))
-	}
-	if p.Keyword != "" {
-		fmt.Fprintf(&b, " %s:", visible(p.Keyword))
+	b.WriteString(p.Place())
+	if p.Section == "" || p.Keyword != "" {
+		b.WriteByte(':')
 	}
 	if p.Text != "" || p.Keyword != "" {
 		fmt.Fprintf(&b, " %q:", brief(p.Text))
@@ -68,6 +61,25 @@ func (p Problem) String() string {
 	if p.Hint != "" {
 		b.WriteString("; ")
 		b.WriteString(p.Hint)
+	}
+	return b.String()
+}
+
+// Place returns `file:line: [section] keyword`: where the problem is, and nothing of what stands there.
+func (p Problem) Place() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	if p.Section != "" {
+		fmt.Fprintf(&b, ": [%s]", visible(p.Section))
+	}
+	if p.Keyword != "" {
+		if p.Section == "" {
+			b.WriteByte(':')
+		}
+		fmt.Fprintf(&b, " %s", visible(p.Keyword))
 	}
 	return b.String()
 }

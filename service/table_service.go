@@ -1,5 +1,7 @@
 package service
 
+import "om/task"
+
 // serviceRows are the keywords that [DEFAULT] has of its own, sorted by name. Those that tasks and
 // other resources inherit are in their tables.
 //
@@ -34,9 +36,34 @@ var nodeRows = [...]row{
 	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start."},
 }
 
+// notifyRows are the keywords of [notify] in node.conf: of each task that does not say otherwise, and of the
+// mail server.
+//
+//nolint:gochecknoglobals // as above
+var notifyRows = [...]row{
+	{name: "command", kind: kindCommand, plain: true, example: "/usr/local/bin/page", text: "The notify_command of tasks that have none. An empty notify_command is none at all; so it is with the others."},
+	{name: "from", kind: kindAddresses, plain: true, example: "om@n1.example.com", text: "The sender of mails. By default om at the name of the node."},
+	{name: "mail", kind: kindAddresses, plain: true, example: "ops@example.com", text: "The notify_mail of tasks that have none."},
+	{name: "on", kind: kindEvents, def: task.Told, choices: eventWords, plain: true, example: "failed timeout lost", text: "The notify_on of tasks that have none."},
+	{name: "renotify", kind: kindDuration, def: "24h", plain: true, example: "4h", text: "The renotify of tasks that have none."},
+	{name: "smtp", kind: kindServer, def: "localhost:25", plain: true, example: "mail.example.com:587", text: "The mail server, with its port. Port 465 is TLS from the beginning."},
+	{name: "smtp_password", kind: kindPath, plain: true, example: "/etc/om/secrets/smtp", text: "The file with the password of smtp_user. Others must not be able to read it."},
+	{name: "smtp_tls", kind: kindEnum, def: "opportunistic", choices: "opportunistic required none", plain: true, example: "required", text: "Whether mails are encrypted on their way to the server. opportunistic: where the server can, whoever it is. required: always, and its certificate must be right. With smtp_user it is always required."},
+	{name: "smtp_user", kind: kindWord, plain: true, example: "om", text: "The user that the mail server knows om as."},
+	{name: "webhook", kind: kindURL, plain: true, example: "https://hooks.example.com/om", text: "The notify_webhook of tasks that have none."},
+	{name: "webhook_secret", kind: kindPath, plain: true, example: "/etc/om/secrets/webhook", text: "The notify_webhook_secret of tasks that have none."},
+}
+
 // impersonateRows are the keywords of [impersonate] in node.conf.
 //
 //nolint:gochecknoglobals // as above
 var impersonateRows = [...]row{
 	{name: "allow", kind: kindWords, plain: true, example: "backup postgres @dba", text: "The users, and with @ the groups whose members, root's om may run tasks as. Without the section it may run them as anyone."},
+}
+
+// metricsRows are the keywords of [metrics] in node.conf.
+//
+//nolint:gochecknoglobals // as above
+var metricsRows = [...]row{
+	{name: "textfile", kind: kindPath, plain: true, example: "/var/lib/prometheus/node-exporter/om.prom", text: "The file that each tick, and the daemon, writes the metrics of the tasks to, for Prometheus's node exporter. It is replaced at once, and anybody may read it. By default none is written."},
 }

@@ -218,6 +218,31 @@ var taskRows = [...]row{
 		text:  "No slot before this moment, a date with or without a time in the zone of the schedule, or RFC 3339. A date alone is its 00:00.",
 	},
 	{
+		name: "notify_command", kind: kindCommand, from: same, example: "/usr/local/bin/page backup",
+		field: func(t *task.Task) any { return &t.Notify.Command },
+		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. It gets OM_EVENT, OM_SERVICE, OM_TASK, OM_NODE, OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_REASON and others, and the event as JSON on its standard input. By default that of [notify] in node.conf.",
+	},
+	{
+		name: "notify_mail", kind: kindAddresses, from: same, example: "ops@example.com dba@example.com",
+		field: func(t *task.Task) any { return &t.Notify.Mail },
+		text:  "Addresses that a mail is sent to, with the end of the output. By default those of [notify] in node.conf, which also names the mail server.",
+	},
+	{
+		name: "notify_on", kind: kindEvents, def: task.Told, choices: eventWords, from: same, example: "failed timeout lost",
+		field: func(t *task.Task) any { return &t.Notify.On },
+		text:  "What notify_command, notify_mail and notify_webhook tell. failed and timeout are told for the first of several in a row, and again after renotify; recovered is the first success after them; ok, started and skipped are told each time. missed are slots that nobody looked at in time. An attempt that is followed by another is not told.",
+	},
+	{
+		name: "notify_webhook", kind: kindURL, from: same, example: "https://hooks.example.com/om",
+		field: func(t *task.Task) any { return &t.Notify.Webhook },
+		text:  "A URL that the event is posted to as JSON, in the form of Standard Webhooks: webhook-id is the same in each try, so that the receiver can tell a repetition. By default that of [notify] in node.conf.",
+	},
+	{
+		name: "notify_webhook_secret", kind: kindPath, from: same, example: "/etc/om/secrets/webhook",
+		field: func(t *task.Task) any { return &t.Notify.WebhookSecret },
+		text:  "The file with the key of the signature in webhook-signature, HMAC-SHA256 over id, timestamp and body. After whsec_ it is read as base64. Others must not be able to read the file. Without it nothing is signed.",
+	},
+	{
 		name: "on_error", kind: kindCommand, from: same, example: "/usr/local/bin/alert backup",
 		field: func(t *task.Task) any { return &t.OnError },
 		text:  "A command run after the command failed, timed out or was killed. Its own failure changes nothing.",
@@ -248,6 +273,11 @@ var taskRows = [...]row{
 		text:  "The PAM service through which a session is opened for the command. None by default. This om is built without PAM: a task that has it is not run.",
 	},
 	{
+		name: "ping", kind: kindURL, from: same, example: "https://hc-ping.com/5f0a9f0c-6d5f-4a0e-9c4e-6f8f3a1f2b10",
+		field: func(t *task.Task) any { return &t.Notify.Ping },
+		text:  "A URL of the protocol of healthchecks.io, which tells you when a run does not come. Each run is told to it, whatever notify_on says: /start when it begins, the URL itself for a success, the exit code or /fail for another end, with the run as rid and the end of the output.",
+	},
+	{
 		name: "post_run", kind: kindCommand, from: same, example: "/usr/local/bin/report",
 		field: func(t *task.Task) any { return &t.PostRun },
 		text:  "A command run after the command has succeeded. Its failure is told and changes nothing.",
@@ -261,6 +291,11 @@ var taskRows = [...]row{
 		name: "random", kind: kindBool, def: "false", from: same, example: "true",
 		field: func(t *task.Task) any { return &t.Random },
 		text:  "Choose the place in a range with ~ anew for each day, where otherwise it is the same each time. It still is the same for all who look.",
+	},
+	{
+		name: "renotify", kind: kindDuration, def: "24h", from: same, example: "4h",
+		field: func(t *task.Task) any { return &t.Notify.Renotify },
+		text:  "After which time a failure that goes on is told again. 0 is never.",
 	},
 	{
 		name: "requires_max_age", kind: kindDuration, def: "30s", from: same, example: "5s",
@@ -387,6 +422,9 @@ var taskRows = [...]row{
 		text:  "The user the command is run as, a name or a number. By default the user of om.",
 	},
 }
+
+// eventWords are the events that people can be told.
+const eventWords = task.Told + " " + task.EventStarted + " " + task.EventOK + " " + task.EventSkipped + " none"
 
 func limits(t *task.Task) any { return &t.Limits }
 

@@ -110,6 +110,21 @@ func (r *row) parseWordKind(text string) (string, error) {
 	case kindLocks:
 		return text, checkLocks(text)
 	}
+	return r.parsePlace(text)
+}
+
+// parsePlace is parseWordKind for whom to tell what, and where they are.
+func (r *row) parsePlace(text string) (string, error) {
+	switch r.kind {
+	case kindEvents:
+		return text, r.checkEvents(text)
+	case kindURL:
+		return text, checkURL(text)
+	case kindAddresses:
+		return text, checkAddresses(text)
+	case kindServer:
+		return parseServer(text)
+	}
 	return text, nil
 }
 
