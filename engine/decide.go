@@ -19,7 +19,7 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 	if err != nil {
 		return f, err
 	}
-	f.Running = ids(living(running))
+	f.Running = ids(r.living(running))
 	f.Elsewhere = r.svc.Elsewhere()
 	f.Frozen, f.NodeFrozen, err = r.frozen(ctx, r.svc.Path)
 	if err != nil {

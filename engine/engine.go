@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	"om/notice"
 	"om/service"
 	"om/state"
 	"om/task"
@@ -21,6 +24,8 @@ type Engine struct {
 	Node service.Node
 	// Now reads the clock.
 	Now func() time.Time
+	// Program is the version of om.
+	Program string
 	// EUID is the effective user of this process: root's om checks who owns the files.
 	EUID int
 	// By and Terminal say who asks and from where, for the record.
@@ -31,10 +36,15 @@ type Engine struct {
 	// Warn is told what a change of a file brings that is doubtful and no error; nil is for nobody.
 	Warn func(service.Problem)
 
+	// Untold is told why somebody is not told of a task's runs; nil is for nobody.
+	Untold func(task.ID, error)
+
 	// Reading opens a record that can't be written for reading alone.
 	Reading bool
 
+	mu      sync.Mutex // of records
 	records map[string]*state.DB
+	spool   *notice.Spool // of events, on first use
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with
@@ -89,6 +99,8 @@ func (e *Engine) initState(ctx context.Context, s *service.Service) error {
 }
 
 func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if db, ok := e.records[o.Path]; ok {
 		return db, nil
 	}
@@ -115,6 +127,13 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	}
 	e.records[o.Path] = db
 	return db, nil
+}
+
+// recordsByPath returns the records that this process has open: those that have its runs.
+func (e *Engine) recordsByPath() map[string]*state.DB {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.records)
 }
 
 // Close lets go of the records that are open. A process that is about to end may leave it out.

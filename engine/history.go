@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"strings"
 
@@ -18,7 +19,7 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 	if err != nil {
 		return nil, nil, err
 	}
-	if err = bury(ctx, db); err != nil {
+	if err = e.bury(ctx, db); err != nil {
 		return nil, nil, err
 	}
 	q.Service = path
@@ -30,17 +31,54 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 	return runs, declines, err
 }
 
-// bury marks the runs that nobody will end as lost, and removes what is left of them. Who may only read
+// bury records how runs ended, and marks those that nobody will end as lost. Who may only read
 // the record sees them as they are.
-func bury(ctx context.Context, db *state.DB) error {
-	lost, err := db.Recover(ctx, alive)
-	for _, run := range lost {
-		task.Sweep(run.ID)
+func (e *Engine) bury(ctx context.Context, db *state.DB) error {
+	err := e.Fold(ctx)
+	if err == nil {
+		_, err = e.markLost(ctx, db)
 	}
-	if errors.Is(err, task.ErrPermission) {
+	if errors.Is(err, task.ErrPermission) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	return err
+}
+
+// markLost records the runs of which nobody can know the end, and plans what becomes of their slots. The plan comes
+// first: who is killed in between leaves runs that are marked the next time, and no slot that nobody repeats.
+func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error) {
+	running, err := db.Running(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	found := services{Engine: e}
+	for _, run := range running {
+		if !e.alive(run) {
+			errs = append(errs, e.planLost(ctx, db, &found, run))
+		}
+	}
+	if errs == nil {
+		return nil, nil
+	}
+	lost, err := db.Recover(ctx, e.alive)
+	errs = append(errs, err)
+	for _, run := range lost {
+		task.Sweep(run.ID)
+		errs = append(errs, e.afterRun(ctx, db, &found, run))
+	}
+	return lost, errors.Join(errs...)
+}
+
+// planLost plans for a run that is about to be marked. It is read again: an end that was recorded just now stands.
+func (e *Engine) planLost(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+	now, err := db.Run(ctx, run.ID)
+	if err != nil || now.State.Final() {
+		return err
+	}
+	task.Sweep(run.ID)
+	now.State = task.Lost
+	return e.afterRun(ctx, db, found, now)
 }
 
 // recordOf opens the record that has the runs of path: the service's own, or the node's.
@@ -75,7 +113,7 @@ func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error)
 	if err != nil {
 		return task.Run{}, err
 	}
-	if err = bury(ctx, db); err != nil {
+	if err = e.bury(ctx, db); err != nil {
 		return task.Run{}, err
 	}
 	run, err := db.Run(ctx, strings.TrimSuffix(id, "…"))

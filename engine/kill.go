@@ -23,10 +23,10 @@ func alive(run task.Run) bool {
 }
 
 // living keeps the runs that go on: see alive.
-func living(runs []task.Run) []task.Run {
+func (e *Engine) living(runs []task.Run) []task.Run {
 	var out []task.Run
 	for _, run := range runs {
-		if alive(run) {
+		if e.alive(run) {
 			out = append(out, run)
 		}
 	}
@@ -89,7 +89,11 @@ func (e *Engine) inProgress(ctx context.Context, db *state.DB, s *service.Servic
 // record. Where the supervisor is dead it settles the run itself.
 func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run task.Run) (task.Run, error) {
 	t, _ := s.Task(run.Task.RID)
-	reason := "by " + e.By
+	return e.endRun(ctx, db, s, t, run, "by "+e.By)
+}
+
+// endRun is kill, for the reason that is given, by the signals of t.
+func (e *Engine) endRun(ctx context.Context, db *state.DB, s *service.Service, t task.Task, run task.Run, reason string) (task.Run, error) {
 	marker := e.cancelFile(s, run)
 	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
 		return run, err
@@ -102,6 +106,9 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 		wait = 10 * time.Second
 	}
 	if err := task.EndTree(ctx, run.ID, sig, wait); err != nil {
+		if ctx.Err() != nil {
+			err = unrecorded(run)
+		}
 		return run, err
 	}
 	again := func() error { return task.EndTree(ctx, run.ID, sig, wait) }
@@ -122,19 +129,15 @@ func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reaso
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		now, err := db.Run(ctx, run.ID)
+		now, err := e.runNow(ctx, db, run.ID)
 		if ctx.Err() != nil && !now.State.Final() {
-			return run, task.Errorf(task.ErrTaken, "run %s: it was told to end, and its supervisor (pid %d) has not recorded that yet: is its terminal stopped?", run.ID, run.PID)
+			return run, unrecorded(run)
 		}
 		if err != nil || now.State.Final() {
 			return now, err
 		}
-		if !alive(now) {
-			end := task.Outcome{RunID: run.ID, State: task.Cancelled, Reason: reason + "; its supervisor was dead", StartedAt: run.StartedAt, EndedAt: e.Now()}
-			if err := db.Settle(ctx, []task.Outcome{end}); err != nil {
-				return now, err
-			}
-			return db.Run(ctx, run.ID)
+		if !e.alive(now) {
+			return e.settleDead(ctx, db, run, reason)
 		}
 		select {
 		case <-ctx.Done(): // said above
@@ -144,6 +147,28 @@ func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reaso
 			}
 		}
 	}
+}
+
+// unrecorded is for who does not wait until the end of a run is on record.
+func unrecorded(run task.Run) error {
+	return task.Errorf(task.ErrTaken, "run %s: it was told to end, and its supervisor (pid %d) has not recorded that yet: is its terminal stopped?", run.ID, run.PID)
+}
+
+// runNow is the run as it is on record, with what its supervisor has left.
+func (e *Engine) runNow(ctx context.Context, db *state.DB, id string) (task.Run, error) {
+	if err := e.Fold(ctx); err != nil {
+		return task.Run{}, err
+	}
+	return db.Run(ctx, id)
+}
+
+// settleDead records the end of a run whose supervisor is dead.
+func (e *Engine) settleDead(ctx context.Context, db *state.DB, run task.Run, reason string) (task.Run, error) {
+	end := task.Outcome{RunID: run.ID, State: task.Cancelled, Reason: reason + "; its supervisor was dead", StartedAt: run.StartedAt, EndedAt: e.Now()}
+	if err := db.Settle(ctx, []task.Outcome{end}); err != nil {
+		return run, err
+	}
+	return db.Run(ctx, run.ID)
 }
 
 // cancelFile is the file that tells the supervisor of a run that a person ends it, and why.

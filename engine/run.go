@@ -34,6 +34,9 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 	if err != nil {
 		return nil, err
 	}
+	if err = e.Fold(ctx); err != nil {
+		return nil, err
+	}
 	r := &runner{Engine: e, svc: s, db: db, req: req}
 	r.tellLeftOut()
 	if req.DryRun {
@@ -122,6 +125,7 @@ type runner struct {
 	db        *state.DB
 	req       Request
 	confirmed map[string]string // rid -> how
+	missed    int               // slots that went by unrun before this one
 	mu        sync.Mutex        // notes are one stream
 }
 
@@ -198,7 +202,7 @@ func (r *runner) one(ctx context.Context, p Selected) Result {
 	run := r.newRun(p.Task, res.Decision)
 	job, err := r.resolve(ctx, p.Task, run)
 	if err != nil {
-		res.Run, res.Err = r.unresolved(ctx, run, err)
+		res.Run, res.Err = r.unresolved(ctx, p.Task, run, err)
 		return res
 	}
 	res.Job = &job
@@ -215,7 +219,7 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 	}
 	err := hold(&run)
 	if err == nil {
-		run, err = r.db.Claim(ctx, run, limit, alive)
+		run, err = r.db.Claim(ctx, run, limit, r.alive)
 	}
 	if err != nil {
 		res.Err = r.taken(ctx, res, err)
@@ -225,6 +229,7 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		r.note(run.Task.RID, Info, confirmedText(how))
 	}
 	r.note(run.Task.RID, Info, res.Task.Command)
+	r.tellStart(&res.Task, run)
 	job.Started = func(pid int) { _ = r.db.NoteChild(ctx, run.ID, pid) } // the claim stands without it
 	outcome, err := task.Supervise(ctx, job, r.req.Live)
 	if err != nil {
@@ -239,7 +244,32 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		res.Err = errors.Join(res.Err, fmt.Errorf("the run %s ended (%s), and its end could not be recorded: %w", run.ID, outcome.Summary(), err))
 	}
 	res.Run = ended(run, outcome)
+	r.tellEnd(ctx, r.db, r.svc, &res.Task, res.Run)
+	if res.Task.Plan.ManualCounts && r.req.Origin == task.Manual {
+		if err := r.count(context.WithoutCancel(ctx), &res.Task, run); err != nil {
+			r.note(run.Task.RID, Warning, "the run does not count for its schedule: "+err.Error())
+		}
+	}
 	return res
+}
+
+// count makes a run by hand the last run of its schedule: keyword manual_counts.
+func (r *runner) count(ctx context.Context, t *task.Task, run task.Run) error {
+	cursors, err := r.db.Cursors(ctx, t.ID.Service)
+	if err != nil {
+		return err
+	}
+	for _, c := range cursors {
+		if c.Task != t.ID || !run.StartedAt.After(c.At) {
+			continue
+		}
+		after := c
+		after.At = run.StartedAt
+		after.Next = r.nextLook(r.svc, t, after)
+		_, err = r.db.Decide(ctx, []state.Turn{{Before: c, After: after}}, r.alive)
+		return err
+	}
+	return nil
 }
 
 func confirmedText(how string) string {
@@ -274,12 +304,13 @@ func Code(err error) int {
 }
 
 // unresolved records a run that could not begin: an unknown user, a missing command.
-func (r *runner) unresolved(ctx context.Context, run task.Run, err error) (task.Run, error) {
+func (r *runner) unresolved(ctx context.Context, t task.Task, run task.Run, err error) (task.Run, error) {
 	run = ended(run, couldNotStart(run, task.Outcome{}, err, r.Now()))
 	run.StartedAt, run.Output = time.Time{}, ""
 	if dbErr := r.db.Insert(ctx, run); dbErr != nil {
 		return run, errors.Join(err, dbErr)
 	}
+	r.tellEnd(ctx, r.db, r.svc, &t, run)
 	return run, err
 }
 

@@ -73,7 +73,24 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 		}
 	}
 	st.addProblems(s)
+	st.Problems = append(st.Problems, e.scheduledAs(ctx, s)...)
 	return st, nil
+}
+
+// scheduledAs says where what is scheduled is not the file as it is.
+func (e *Engine) scheduledAs(ctx context.Context, s *service.Service) []string {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil // it is told where the runs are
+	}
+	stamp, known, err := db.StampOf(ctx, s.Path)
+	if err != nil || !known || stamp.Error == "" || stamp.Good == nil {
+		return nil
+	}
+	if len(s.Quarantined()) == 0 {
+		return []string{"warning: the file was mended, and is scheduled again from the next tick on"}
+	}
+	return []string{"warning: the schedule goes by the last version of the file that had no errors"}
 }
 
 // addFrozen tells what is frozen, and marks the runs that nobody will end as lost.
@@ -81,7 +98,7 @@ func (e *Engine) addFrozen(ctx context.Context, st *Status, db *state.DB) (err e
 	if db == nil {
 		return nil
 	}
-	if err = bury(ctx, db); err != nil {
+	if err = e.bury(ctx, db); err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}
 	st.Frozen, st.NodeFroze, err = e.frozen(ctx, st.Service)

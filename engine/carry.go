@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"om/state"
+	"om/task"
+)
+
+// carryOut records what was decided, a transaction for each record, and hands over the runs.
+func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
+	byRecord := map[*state.DB][]*view{}
+	var own []*view
+	for _, v := range p.items {
+		switch {
+		case v.l.db == nil || v.l.db == s.node || v.broken != nil:
+			byRecord[s.node] = append(byRecord[s.node], v)
+		default:
+			byRecord[v.l.db] = append(byRecord[v.l.db], v)
+			own = append(own, v)
+		}
+	}
+	var errs []error
+	for db, views := range byRecord {
+		errs = append(errs, s.record(ctx, db, views))
+	}
+	errs = append(errs, s.noteNext(ctx, own))
+	return errors.Join(errs...)
+}
+
+// record enters the decisions of one record, and starts what they start.
+func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) error {
+	views, err := s.withHolder(views)
+	if err != nil {
+		s.report.problem("%v", err)
+	}
+	turns := make([]state.Turn, len(views))
+	for i, v := range views {
+		turns[i] = state.Turn{Before: v.before, After: v.after, Slots: v.slots, Run: v.run, Limit: v.limit}
+	}
+	var dead []task.Run
+	taken, err := db.Decide(ctx, turns, func(run task.Run) bool {
+		alive := s.alive(run)
+		if !alive {
+			dead = append(dead, run)
+		}
+		return alive
+	})
+	for _, run := range dead { // marked as lost with the claims
+		task.Sweep(run.ID)
+		_ = s.node.Release(ctx, run.ID) // the next look drops it otherwise
+	}
+	if errors.Is(err, task.ErrInvalid) && len(views) > 1 {
+		return s.eachAlone(ctx, db, views)
+	}
+	if err != nil {
+		return err
+	}
+	var jobs []task.Job
+	var started []*view
+	for i, v := range views {
+		if s.outcome(ctx, v, taken[i]) {
+			jobs, started = append(jobs, *v.job), append(started, v)
+		}
+	}
+	return s.hand(ctx, db, jobs, started)
+}
+
+// eachAlone is record where one of many turns was refused: the others are entered all the same.
+func (s *scheduler) eachAlone(ctx context.Context, db *state.DB, views []*view) error {
+	for _, v := range views {
+		if err := s.record(ctx, db, []*view{v}); err != nil {
+			s.report.problem("%s: %v", v.before.Task, err)
+		}
+	}
+	return nil
+}
+
+// withHolder gives the runs to the supervisor that will hold them. Where there is none, what would start is left
+// undecided, and the rest goes on.
+func (s *scheduler) withHolder(views []*view) ([]*view, error) {
+	var ready []*view
+	var failed error
+	for _, v := range views {
+		if v.run != nil && v.job != nil {
+			hands, err := s.supervisor()
+			if err != nil {
+				failed = err
+				continue
+			}
+			v.run.PID, v.run.PIDStart = hands.PID, hands.PIDStart
+		}
+		ready = append(ready, v)
+	}
+	return ready, failed
+}
+
+// outcome tells the report what became of a turn, and says whether its job is to be started.
+func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
+	if t.Run.ID == "" && v.locked {
+		_ = s.node.Release(ctx, v.run.ID) // the next look drops it otherwise
+	}
+	if t.Stale {
+		return false
+	}
+	s.tellGivenUp(ctx, v, t.Run)
+	s.tellSlots(&v.t, v.slots, s.now)
+	for _, slot := range v.slots {
+		if slot.Decision != task.SlotRun {
+			s.report.Slots = append(s.report.Slots, slot)
+		}
+	}
+	if t.By != nil {
+		slot := task.Slot{Task: v.before.Task, At: v.run.Slot, Last: v.run.Slot, Count: 1, Decision: task.SlotSkip, Reason: t.By.Error()}
+		s.report.Slots = append(s.report.Slots, slot)
+		s.tellSlots(&v.t, []task.Slot{slot}, s.now)
+	}
+	if t.Run.ID == "" {
+		return false
+	}
+	s.report.Started = append(s.report.Started, t.Run)
+	if v.job == nil { // it could not begin, and has its end
+		s.tellEnd(ctx, v.l.db, v.l.svc, &v.t, t.Run)
+	}
+	return v.job != nil
+}
+
+// hand gives jobs that are claimed to the supervisor. What it refused has not begun. Where it did not answer nobody
+// knows: its runs are those of a supervisor that died, or will.
+func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, started []*view) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	err := s.hands.Give(jobs...)
+	if err == nil {
+		for _, v := range started {
+			s.tellStart(&v.t, *v.run)
+		}
+		return nil
+	}
+	_ = s.hands.Close()
+	s.hands = nil
+	err = fmt.Errorf("supervisor: %w", err)
+	if silent(err) {
+		return err
+	}
+	outcomes := make([]task.Outcome, len(jobs))
+	for i, j := range jobs {
+		outcomes[i] = task.Outcome{RunID: j.RunID, State: task.Lost, Reason: "its supervisor did not take it: " + err.Error(), StartedAt: s.now, EndedAt: s.Now()}
+	}
+	for _, v := range started {
+		_ = s.node.Release(ctx, v.run.ID)
+	}
+	for i, v := range started {
+		s.tellEnd(ctx, db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))
+	}
+	return errors.Join(err, db.Settle(context.WithoutCancel(ctx), outcomes))
+}
+
+// silent says that a supervisor did not answer, for it is dead or stopped.
+func silent(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ETIMEDOUT)
+}
+
+// noteNext keeps in the node's record when services with their own record are due.
+func (s *scheduler) noteNext(ctx context.Context, views []*view) error {
+	turns := make([]state.Turn, len(views))
+	for i, v := range views {
+		after := v.cached
+		after.Next = v.after.Next
+		turns[i] = state.Turn{Before: v.cached, After: after}
+	}
+	if len(turns) == 0 {
+		return nil
+	}
+	_, err := s.node.Decide(ctx, turns, s.alive)
+	return err
+}

@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"om/state"
+	"om/task"
+)
+
+const everyMinute = "[task#0]\ncommand = true\nlog = none\nschedule = cron:* * * * *\n"
+
+// atMinute is a virtual node that has seen its files, and a slot is due.
+func atMinute(t *testing.T, text string) (*virtual, *timeline) {
+	t.Helper()
+	v := newVirtual(t, map[string]string{"s": text})
+	line := &timeline{now: time.Date(2027, 3, 1, 12, 0, 30, 0, time.UTC)}
+	v.Now, v.after = func() time.Time { return line.now }, line.after
+	v.tickAt()
+	line.goTo(line.now.Add(time.Minute))
+	return v, line
+}
+
+// newest is the newest run on record.
+func (v *virtual) newest() task.Run {
+	v.Helper()
+	db, err := v.NodeRecord(context.Background())
+	if err != nil {
+		v.Fatal(err)
+	}
+	runs, err := db.Runs(context.Background(), state.Query{Limit: 1})
+	if err != nil || len(runs) != 1 {
+		v.Fatalf("%d runs, %v", len(runs), err)
+	}
+	return runs[0]
+}
+
+// A supervisor that did not answer may have started what it was given: the run keeps its place while the
+// supervisor lives.
+func TestSupervisorThatDoesNotAnswer(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	v.give = func([]task.Job) error { return io.ErrUnexpectedEOF }
+	if _, err := v.Tick(t.Context(), v.options()); err == nil {
+		t.Error("the tick said nothing")
+	}
+	if r := v.newest(); r.State != task.Running {
+		t.Errorf("the run is %s: %s", r.State, r.Reason)
+	}
+	v.give = nil
+	line.goTo(line.now.Add(time.Minute))
+	v.tickAt()
+	if len(v.starts) > 0 {
+		t.Errorf("a second run began beside the one that may be at work: %+v", v.starts)
+	}
+}
+
+// A supervisor that refused has started nothing.
+func TestSupervisorThatRefuses(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	v.give = func([]task.Job) error { return task.Errorf(task.ErrTaken, "it was asked to end") }
+	if _, err := v.Tick(t.Context(), v.options()); err == nil {
+		t.Error("the tick said nothing")
+	}
+	if r := v.newest(); r.State != task.Lost {
+		t.Errorf("the run is %s: %s", r.State, r.Reason)
+	}
+	v.give = nil
+	line.goTo(line.now.Add(time.Minute))
+	v.tickAt()
+	if len(v.starts) != 1 {
+		t.Errorf("%d starts of the next slot", len(v.starts))
+	}
+}
+
+// The repeat of a lost run is planned before the run is marked: who is killed in between leaves both to be done.
+func TestRepeatIsPlannedFirst(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
+	ctx := context.Background()
+	v.tickAt()
+	db, err := v.NodeRecord(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := v.newest()
+	if err := v.planLost(ctx, db, &services{Engine: v.Engine}, run); err != nil { // and killed
+		t.Fatal(err)
+	}
+	_, cursors := v.onRecord()
+	if r := cursors[run.Task].Retry; r.Attempt != 2 || !r.Slot.Equal(run.Slot) {
+		t.Errorf("the repeat that is planned: %+v", r)
+	}
+	if now := v.newest(); now.State != task.Running {
+		t.Errorf("the run is %s", now.State)
+	}
+	if err := db.Settle(ctx, []task.Outcome{{RunID: run.ID, State: task.Lost, Reason: "test", StartedAt: line.now, EndedAt: line.now}}); err != nil {
+		t.Fatal(err)
+	}
+	before := len(v.starts)
+	line.goTo(line.now.Add(5 * time.Second))
+	v.tickAt()
+	if n := len(v.starts) - before; n != 1 || v.starts[before].attempt != "2" {
+		t.Errorf("%d starts: %+v", n, v.starts)
+	}
+}
+
+// A thaw starts nothing of the time before, and no slot is without a decision.
+func TestThawAccounts(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	ctx := context.Background()
+	_, cursors := v.onRecord()
+	begin := cursors[task.ID{Service: "s", RID: "task#0"}].At
+	if err := v.Freeze(ctx, "s"); err != nil {
+		t.Fatal(err)
+	}
+	v.tickAt()
+	line.goTo(line.now.Add(5 * time.Minute))
+	if err := v.Thaw(ctx, "s"); err != nil {
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Started) > 0 {
+		t.Errorf("the thaw started %+v", r.Started)
+	}
+	line.goTo(line.now.Add(time.Minute))
+	if err := v.Thaw(ctx, "s"); err != nil { // it is not frozen: the slot that is due stays so
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("after a thaw of what was not frozen %d runs were started", len(r.Started))
+	}
+	slots, cursors := v.onRecord()
+	_, cals := v.nexts("s")
+	for id, cal := range cals {
+		account(t, cal, slots[id], begin, cursors[id].At)
+		if rows := slots[id]; len(rows) != 2 || rows[0].Decision != task.SlotSkip || rows[0].Count != 6 {
+			t.Errorf("%+v", rows)
+		}
+	}
+}
+
+// Slots that wait begin in their order: one that is new does not go before, at whatever moment of a tick that
+// what they wait for becomes free.
+func TestQueueKeepsItsOrder(t *testing.T) {
+	for moment := range 12 {
+		v, line := atMinute(t, everyMinute+"lock = tape\noverlap = queue-all\n")
+		ctx := context.Background()
+		db, err := v.NodeRecord(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := task.Run{ID: "01a21318-7e6a-74ee-92b5-ecb2193db69e", Task: task.ID{Service: "x", RID: "task#0"}, PID: os.Getpid()}
+		if other.PIDStart, err = state.ProcessStart(other.PID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Hold(ctx, other, []task.Lock{{Name: "tape", Places: 1}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		v.tickAt() // the first slot waits
+		line.goTo(line.now.Add(time.Minute))
+		looks := 0
+		v.Now = func() time.Time {
+			if looks++; looks == moment+1 {
+				if err := db.Release(ctx, other.ID); err != nil {
+					t.Error(err)
+				}
+			}
+			return line.now
+		}
+		for range 5 {
+			v.tickAt()
+			line.goTo(line.now.Add(31 * time.Second))
+		}
+		for i, s := range v.starts {
+			if i > 0 && !s.slot.After(v.starts[i-1].slot) {
+				t.Errorf("moment %d: slot %s began after %s", moment, s.slot, v.starts[i-1].slot)
+			}
+		}
+		if len(v.starts) < 2 {
+			t.Errorf("moment %d: %d starts", moment, len(v.starts))
+		}
+	}
+}
+
+// A slot that waits does not wait for ever where its task is disabled or gone.
+func TestNothingWaitsForATaskThatIsGone(t *testing.T) {
+	queue := "overlap = queue-all\n"
+	for name, text := range map[string]string{
+		"disabled":     everyMinute + queue + "disable = true\n",
+		"no schedule":  "[task#0]\ncommand = true\n",
+		"gone":         "[task#1]\ncommand = true\n",
+		"service gone": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, line := atMinute(t, everyMinute+queue)
+			v.last["task#0"] = 10 * time.Minute
+			begin := line.now.Add(-time.Minute)
+			for range 3 {
+				v.tickAt()
+				line.goTo(line.now.Add(time.Minute))
+			}
+			file := filepath.Join(v.ConfigDir, "s.conf")
+			err := os.Remove(file)
+			if text != "" {
+				err = os.WriteFile(file, []byte(text), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.tickAt()
+			slots, _ := v.onRecord()
+			n := 0
+			for _, s := range slots[task.ID{Service: "s", RID: "task#0"}] {
+				if n += s.Count; s.Decision == task.SlotPending {
+					t.Errorf("slot %s waits still: %s", s.At, s.Reason)
+				}
+			}
+			if n != 3 {
+				t.Errorf("%d slots since %s", n, begin)
+			}
+		})
+	}
+}
+
+// A slot that waits is looked at as soon after a file was touched as it was to be before.
+func TestTouchedFileKeepsTheNextLook(t *testing.T) {
+	text := "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nrun_times = 2\n"
+	v, line := atMinute(t, text+"lock = tape\noverlap = queue-one\n")
+	ctx := context.Background()
+	db, err := v.NodeRecord(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := task.Run{ID: "01a21318-7e6a-74ee-92b5-ecb2193db69e", Task: task.ID{Service: "x", RID: "task#0"}, PID: os.Getpid()}
+	if other.PIDStart, err = state.ProcessStart(other.PID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Hold(ctx, other, []task.Lock{{Name: "tape", Places: 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	v.tickAt()
+	if err := db.Release(ctx, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(v.ConfigDir, "s.conf"), []byte("# touched\n"+text+"lock = tape\noverlap = queue-one\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v.tickAt()
+	line.goTo(line.now.Add(31 * time.Second))
+	if v.tickAt(); len(v.starts) != 1 {
+		t.Errorf("%d starts half a minute after the lock was free", len(v.starts))
+	}
+}
+
+// A service that is enabled again starts nothing of the time that it was disabled.
+func TestEnabledServiceStartsNothing(t *testing.T) {
+	for name, disabled := range map[string]string{
+		"service": "[DEFAULT]\ndisable = true\n" + hourly,
+		"task":    hourly + "disable = true\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, line := atMinute(t, hourly)
+			file := filepath.Join(v.ConfigDir, "s.conf")
+			for _, text := range []string{disabled, hourly} {
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				written := line.now
+				for range 3 {
+					for _, run := range v.tickAt().Started {
+						if text == disabled || !run.Slot.After(written) {
+							t.Errorf("at %s: slot %s was started", line.now, run.Slot)
+						}
+					}
+					line.goTo(line.now.Add(50 * time.Minute))
+				}
+			}
+		})
+	}
+}
+
+const hourly = "[task#0]\ncommand = true\nlog = none\nschedule = cron:0 * * * *\n"
+
+// A turn that failed is tried again soon, though it does not know what is due; one with problems not at once.
+func TestPauseOfTheLoop(t *testing.T) {
+	now := time.Date(2027, 3, 1, 12, 0, 30, 0, time.UTC)
+	l := &loop{Engine: &Engine{Now: func() time.Time { return now }}, rhythm: fullTurn}
+	for _, c := range []struct {
+		name   string
+		report TickReport
+		failed error
+		pause  time.Duration
+		wake   int
+	}{
+		{"nothing is due", TickReport{}, nil, fullTurn, wakeAll},
+		{"due in ten seconds", TickReport{Next: now.Add(10 * time.Second)}, nil, 10 * time.Second, wakeDue},
+		{"due", TickReport{Next: now.Add(-time.Second)}, nil, 0, wakeDue},
+		{"due, with problems", TickReport{Next: now.Add(-time.Second), Problems: []string{"no supervisor"}}, nil, time.Second, wakeDue},
+		{"failed", TickReport{}, io.EOF, afterFailure, wakeAll},
+		{"failed, and due", TickReport{Next: now}, io.EOF, afterFailure, wakeAll},
+	} {
+		pause, wake := l.pause(&c.report, c.failed, time.Now())
+		if pause = pause.Round(time.Second); pause != c.pause || wake != c.wake {
+			t.Errorf("%s: %s, %d; wanted %s, %d", c.name, pause, wake, c.pause, c.wake)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"om/state"
+	"om/task"
+)
+
+// Fold records how runs ended that a supervisor carried on by itself, and plans what becomes of their slots.
+// It may be called by each process that looks at the record: what is folded already stays as it is.
+func (e *Engine) Fold(ctx context.Context) error {
+	return e.fold(ctx, func(task.Run) {})
+}
+
+// fold is Fold, and tells of each run how it ended. It may tell so twice, after a fold that was cut short.
+func (e *Engine) fold(ctx context.Context, told func(task.Run)) error {
+	return task.Fold(e.journals(), func(batch []task.Ended) error {
+		records := map[string][]task.Ended{}
+		for _, end := range batch {
+			records[end.Record] = append(records[end.Record], end)
+		}
+		var errs []error
+		for _, ends := range records {
+			errs = append(errs, e.settle(ctx, ends, told))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// settle enters the ends of runs of one record. They stay in the journal while that can't be reached.
+func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.Run)) error {
+	db, err := e.recordOf(ctx, ownerOf(ends[0]))
+	if err != nil {
+		return err
+	}
+	outcomes := make([]task.Outcome, len(ends))
+	for i := range ends {
+		outcomes[i] = ends[i].Outcome
+	}
+	if err := db.Settle(ctx, outcomes); err != nil && !errors.Is(err, task.ErrNotFound) {
+		return err
+	}
+	found := services{Engine: e}
+	for _, o := range outcomes {
+		run, err := db.Run(ctx, o.RunID)
+		if err != nil {
+			continue // past retention
+		}
+		told(run)
+		if err := e.afterRun(ctx, db, &found, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownerOf is the service whose record has the run, "" for the node's.
+func ownerOf(end task.Ended) string {
+	if end.Record == "" {
+		return ""
+	}
+	return end.ID.Service
+}
+
+// afterRun frees what the run held, plans another attempt where the task asks for one, and else leaves word of
+// how it ended. It may be called more than once for a run.
+func (e *Engine) afterRun(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+	node, err := e.NodeRecord(ctx)
+	if err != nil {
+		return err
+	}
+	if err = node.Release(ctx, run.ID); err != nil {
+		return err
+	}
+	svc, t := found.task(ctx, run.Task)
+	if t == nil {
+		return nil // a task that is gone has no more attempts, and nobody is told
+	}
+	again := false
+	if !run.Slot.IsZero() && t.Plan.Retriable(run) {
+		if again, err = e.planRetry(ctx, db, *t, run); err != nil {
+			return err
+		}
+	}
+	if !again {
+		e.tellEnd(ctx, db, svc, t, run)
+	}
+	return nil
+}
+
+// planRetry puts down when the next attempt is due, unless it would come too late, and says whether there is one.
+func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run task.Run) (planned bool, err error) {
+	all, err := db.Cursors(ctx, run.Task.Service)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(all, func(c task.Cursor) bool { return c.Task == run.Task })
+	if i < 0 {
+		return false, nil
+	}
+	if r := all[i].Retry; !r.At.IsZero() {
+		return r.Slot.Equal(run.Slot) && r.Attempt > run.Attempt, nil
+	}
+	c := all[i]
+	since, again, err := e.attempts(ctx, db, run)
+	if err != nil || again {
+		return again, err
+	}
+	c.Retry = task.Retrying{At: e.Now().Add(jitter(run.ID, t.Plan.RetryAfter(run.Attempt))), Slot: run.Slot, Attempt: run.Attempt + 1, Since: since, Previous: run.State}
+	if e.tooLate(&t, c) {
+		return false, nil
+	}
+	if c.Next.IsZero() || c.Retry.At.Before(c.Next) {
+		c.Next = c.Retry.At
+	}
+	_, err = db.Decide(ctx, []state.Turn{{Before: all[i], After: c}}, e.alive)
+	return err == nil, err
+}
+
+// attempts tells when the first attempt of a run's slot was started, and whether there is a later one than it.
+func (e *Engine) attempts(ctx context.Context, db *state.DB, run task.Run) (since time.Time, later bool, err error) {
+	since = run.StartedAt
+	runs, err := db.Runs(ctx, state.Query{Service: run.Task.Service, RID: []string{run.Task.RID}, Limit: run.Attempt + 20})
+	for _, r := range runs {
+		if !r.Slot.Equal(run.Slot) {
+			continue
+		}
+		if r.Attempt == 1 && !r.StartedAt.IsZero() {
+			since = r.StartedAt
+		}
+		later = later || r.Attempt > run.Attempt
+	}
+	return since, later, err
+}
+
+// tooLate says that an attempt would come after the next slot, out of the window of retries, or after the
+// deadline.
+func (e *Engine) tooLate(t *task.Task, c task.Cursor) bool {
+	at := c.Retry.At
+	cal, err := e.calendar(t)
+	if err != nil {
+		return true
+	}
+	if next, ok := cal.Next(c.At, c.At); ok && !at.Before(next) {
+		return true
+	}
+	p := &t.Plan
+	return p.RetryWindow > 0 && at.After(c.Retry.Slot.Add(p.RetryWindow)) || p.Deadline > 0 && at.After(c.Retry.Since.Add(p.Deadline))
+}
+
+// jitter is a part of the longest wait, chosen by the run: attempts of many tasks that failed together do not
+// come together.
+func jitter(runID string, most time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(runID))
+	return time.Duration(float64(most) * float64(h.Sum64()>>11) / (1 << 53))
+}
+
+// alive reports whether a run goes on, or has an end that is not recorded yet: see alive and Fold.
+func (e *Engine) alive(run task.Run) bool {
+	if alive(run) {
+		return true
+	}
+	name := fmt.Sprintf("%s-%d-%s.jsonl", run.BootID, run.PID, strconv.FormatUint(run.PIDStart, 10))
+	_, err := os.Lstat(filepath.Join(e.journals(), name))
+	return err == nil
+}

@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"om/resource"
+	"om/schedule"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// looked is a service as one tick sees it.
+type looked struct {
+	svc    *service.Service
+	db     *state.DB // the record that has its runs and cursors
+	err    error     // why nothing can be decided about it now
+	avail  task.Status
+	probed bool
+}
+
+// look finds a service once a tick. What is scheduled is its file or, while that has errors, the last
+// version that had none.
+func (s *scheduler) look(ctx context.Context, path string) *looked {
+	if l := s.looked[path]; l != nil {
+		return l
+	}
+	l := &looked{}
+	s.looked[path] = l
+	if l.svc, l.err = s.scheduled(ctx, path); l.err == nil {
+		l.db, l.err = s.Record(ctx, l.svc)
+	}
+	return l
+}
+
+func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stamp, known, err := db.StampOf(ctx, path)
+	if err == nil && known && stamp.Error != "" && stamp.Good != nil {
+		file, err := service.File(e.ConfigDir, path)
+		if err != nil {
+			return nil, err
+		}
+		return service.Parse(file, path, stamp.Good, e.Node), nil
+	}
+	return e.Load(path)
+}
+
+// own says that the service has a record of its own, which moves with it.
+func (l *looked) own() bool { return l.svc != nil && l.svc.StateFile != "" }
+
+// several says that the service may run on other nodes too. Where it does not run then is no skip: another
+// node decides.
+func (l *looked) several() bool { return len(l.svc.Nodes) > 1 }
+
+// away says why scheduled runs of a task are not for this node now; "" if they are.
+func (s *scheduler) away(ctx context.Context, l *looked, t *task.Task) (string, error) {
+	on := t.Plan.RunOn
+	switch {
+	case len(on) == 1 && (on[0] == "any" || on[0] == "all-nodes"):
+		return "", nil
+	case len(on) == 0 || len(on) == 1 && on[0] == "active":
+		return s.inactive(ctx, l)
+	case l.svc.On(on):
+		return "", nil
+	}
+	return "run_on = " + strings.Join(on, " ") + " does not have this node", nil
+}
+
+// inactive says why this node's instance of a service is not the active one: see semantics of avail.
+func (s *scheduler) inactive(ctx context.Context, l *looked) (string, error) {
+	if !slices.ContainsFunc(l.svc.Resources, followed) {
+		if l.several() {
+			return "the service has several nodes and no resource to follow: run_on says where its tasks run", nil
+		}
+		return "", nil
+	}
+	if !l.probed {
+		p, err := s.prober(ctx, l.svc, l.db)
+		if err != nil {
+			return "", err
+		}
+		l.avail, _ = resource.Aggregate(p.Probe(ctx, l.svc.Resources))
+		l.probed = true
+	}
+	if l.avail == task.Up || l.avail == task.Warn {
+		return "", nil
+	}
+	return "the service is not active here: its avail is " + l.avail.String(), nil
+}
+
+// followed says that a resource tells where a service is active: it counts for avail.
+func followed(r task.Resource) bool {
+	return r.Group != "task" && r.Group != "sync" && !r.Disable && !r.Optional
+}
+
+// plan is what is to be recorded and started.
+type plan struct{ items []*view }
+
+// view is one look at a task: what was before, and what is decided.
+type view struct {
+	*scheduler
+
+	l             *looked
+	t             task.Task
+	cal           *schedule.Schedule
+	cached        task.Cursor // the node's row, where the service has its own record
+	before, after task.Cursor
+	away          string
+
+	slots   []task.Slot
+	run     *task.Run
+	limit   int
+	job     *task.Job
+	locked  bool
+	waiting int       // slots that wait
+	stays   bool      // one of them was looked at, and goes on waiting: those after it are not first
+	again   time.Time // when to look again before the next slot; zero for not before it
+	broken  error
+}
+
+// lookAt decides about the slots of one task, and adds that to p.
+func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
+	v := &view{scheduler: s, l: s.look(ctx, c.Task.Service), cached: c, before: c, after: c}
+	p.items = append(p.items, v)
+	if v.l.err != nil {
+		v.putOff(v.l.err)
+		return
+	}
+	var known bool
+	if v.t, known = v.l.svc.Task(c.Task.RID); !known || neverScheduled(v.l.svc, &v.t) != "" {
+		v.after.Next = time.Time{}
+		return
+	}
+	if err := v.open(ctx); err != nil {
+		v.putOff(err)
+		return
+	}
+	if err := v.decideAll(ctx); err != nil {
+		v.putOff(err)
+	}
+	v.measure(v.t.ID, v.cal, v.after.At)
+}
+
+// standbyPoll is how often a node looks whether a service with a record of its own has come to it.
+const standbyPoll = 3 * time.Second
+
+// putOff leaves everything undecided, and looks again soon.
+func (v *view) putOff(err error) {
+	v.slots, v.run, v.job = nil, nil, nil
+	v.after = v.before
+	v.after.Next = soon(v.now)
+	if errors.Is(err, errSupervisor) {
+		v.after.Next = v.now.Add(time.Second) // the next may live: who waits for longer misses slots
+	}
+	if v.l.own() && v.l.db == nil {
+		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
+		return
+	}
+	v.broken = err
+	v.report.problem("%s: %v", v.before.Task, err)
+}
+
+// open completes what a look needs: the schedule, the cursor of the service's own record, whether the node is
+// the right one.
+func (v *view) open(ctx context.Context) (err error) {
+	if v.cal, err = v.calendar(&v.t); err != nil {
+		return err
+	}
+	if v.l.own() {
+		if err = v.ownCursor(ctx); err != nil {
+			return err
+		}
+	}
+	v.away, err = v.scheduler.away(ctx, v.l, &v.t)
+	return err
+}
+
+// ownCursor takes the cursor from the service's own record: it is the one that counts, and may have come from
+// another node. Where it has none of this schedule, the node's is entered.
+func (v *view) ownCursor(ctx context.Context) error {
+	if v.l.db == v.node {
+		return nil
+	}
+	if err := v.recoverOnce(ctx); err != nil {
+		return err
+	}
+	all, err := v.l.db.Cursors(ctx, v.before.Task.Service)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(c task.Cursor) bool { return c.Task == v.before.Task })
+	switch {
+	case i < 0:
+		v.before.At = time.Time{} // it is entered with the first decision
+	case all[i].Digest != v.cached.Digest:
+		v.before = all[i]
+	default:
+		v.before = all[i]
+		v.after = all[i]
+	}
+	return nil
+}
+
+// recoverOnce marks the lost runs of a service's own record, once a tick.
+func (v *view) recoverOnce(ctx context.Context) error {
+	id := task.ID{Service: v.before.Task.Service}
+	if v.done[id] {
+		return nil
+	}
+	v.done[id] = true
+	return v.recover(ctx, v.l.db)
+}
+
+// decideAll decides about the slots that wait, another attempt, and those that came since.
+func (v *view) decideAll(ctx context.Context) error {
+	if v.away != "" && v.l.several() {
+		v.standBy()
+		return nil
+	}
+	if err := v.decidePending(ctx); err != nil {
+		return err
+	}
+	if err := v.decideFresh(ctx); err != nil {
+		return err
+	}
+	if err := v.decideRetry(ctx); err != nil {
+		return err
+	}
+	v.after.Next = v.next()
+	return nil
+}
+
+// standBy is for a node that is not the active one: it records nothing. Its cursor goes along, so that
+// nothing of the past is made up for when the service comes; the service's own record stays as it is.
+func (v *view) standBy() {
+	if v.l.own() {
+		v.after.Next = v.now.Add(standbyPoll)
+		return
+	}
+	if slot, _, ok := v.cal.Latest(v.before.At, v.now); ok {
+		v.after.At = v.cal.Decided(slot, v.now)
+	}
+	v.after.Retry = task.Retrying{}
+	v.after.Next = v.next()
+}
+
+// next is when to look at the task again.
+func (v *view) next() time.Time {
+	next := time.Time{}
+	if v.t.Plan.RunTimes == 0 || v.after.Runs < v.t.Plan.RunTimes {
+		if at, ok := v.cal.Next(v.after.At, v.after.At); ok {
+			next = at
+		}
+	}
+	for _, at := range [2]time.Time{v.again, v.after.Retry.At} {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	if !next.IsZero() && !next.After(v.now) {
+		next = v.now.Add(time.Second)
+	}
+	return next
+}
+
+// lookAgain makes sure that the task is looked at by then.
+func (v *view) lookAgain(at time.Time) {
+	if v.again.IsZero() || at.Before(v.again) {
+		v.again = at
+	}
+}
+
+// add notes what was decided about a slot.
+func (v *view) add(at time.Time, d task.SlotDecision, reason, runID string) {
+	if d == task.SlotPending {
+		v.waiting++
+		v.stays = true
+	}
+	v.slots = append(v.slots, task.Slot{Task: v.before.Task, At: at, Last: at, Count: 1, Decision: d, Reason: reason, RunID: runID})
+}

@@ -1,0 +1,457 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"om/service"
+)
+
+// LoopOptions are what a loop depends on besides a tick.
+type LoopOptions struct {
+	TickOptions
+
+	// Reload asks, each time it yields, for the files to be read again, node.conf too.
+	Reload <-chan os.Signal
+	// Drain asks the loop to start nothing more, and to return once no run goes on.
+	Drain <-chan os.Signal
+	// Died yields when a child of this process may have ended: supervisors are.
+	Died <-chan os.Signal
+	// Renew reads node.conf, before a full turn. While it fails, the settings of before stay.
+	Renew func() (service.Node, error)
+	// Reloading is told when a turn begins that Reload asked for.
+	Reloading func()
+	// Told is told of each turn of the loop: the first once all files have been read. It must not block.
+	Told func(Turn, error)
+	// Pulse is how often Alive is called at least; zero for never.
+	Pulse time.Duration
+}
+
+// Turn is what a turn of the loop did, and what there is.
+type Turn struct {
+	TickReport
+
+	First    bool  // all files have been read now
+	Reloaded bool  // Reload asked for it
+	Draining bool  // nothing more is started
+	Node     error // why node.conf can't be used: the settings of before stay
+
+	Services, Tasks, Running int // as far as the loop knows without looking again
+}
+
+// ErrHeld says that another process decides about the state folder.
+var ErrHeld = errors.New("another process is at work")
+
+// fullTurn is how often everything is looked at again, though nothing asked for it.
+const fullTurn = time.Minute
+
+// generation is how many runs one supervisor is given by a loop: then another is started, and its journal is
+// done with when its last run is.
+const generation = 1000
+
+// loop is the daemon's: a tick that waits for what comes next.
+type loop struct {
+	*Engine
+
+	o      LoopOptions
+	watch  *watcher
+	hands  *Hands
+	given  int
+	rhythm time.Duration // from one full turn to the next
+
+	open     map[string]bool // runs that go on, as far as is known
+	children []int           // supervisors that have not ended
+	turns    int
+	reload   bool // it was asked for
+	draining bool
+	counts   Turn // of its last lines
+	pulse    <-chan time.Time
+	metrics  *meter
+	metered  time.Time
+	// meterTook is how long it took to write the metrics last.
+	meterTook time.Duration
+}
+
+// Loop does what ticks do, without waiting for one: it wakes when a slot is due, when a run has ended, when a
+// file was changed, and once a minute. It returns when ctx is done; the runs go on.
+func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
+	lock, err := e.lockLoop(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if err = os.MkdirAll(e.journals(), 0o700); err != nil {
+		return err
+	}
+	watch, err := watchFolders(e.ConfigDir, e.journals())
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	l := &loop{Engine: e, o: o, watch: watch, open: map[string]bool{}, rhythm: fullTurn}
+	defer l.letGo()
+	if o.Pulse > 0 {
+		pulse := time.NewTicker(o.Pulse)
+		defer pulse.Stop()
+		l.pulse = pulse.C
+	}
+	return l.run(ctx)
+}
+
+// lockLoop keeps other loops and ticks away from the state folder. A tick that is at work is waited for.
+func (e *Engine) lockLoop(ctx context.Context) (*os.File, error) {
+	const patience = 100 // times a tenth of a second
+	for i := 0; ; i++ {
+		lock, holder, err := e.lockTicks(loopRole)
+		if err != nil || lock != nil {
+			return lock, err
+		}
+		if i == patience || strings.Contains(holder, loopRole) || !pause(ctx, 100*time.Millisecond) {
+			return nil, fmt.Errorf("%s: %w: %s", e.StateDir, ErrHeld, holder)
+		}
+	}
+}
+
+// pause waits, and says whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (l *loop) letGo() {
+	if l.hands != nil {
+		_ = l.hands.Close()
+		l.hands = nil
+	}
+}
+
+func (l *loop) run(ctx context.Context) error {
+	wake := wakeAll
+	for full := time.Now(); ctx.Err() == nil; { //nolint:forbidigo // the pace of the loop is no time of a slot
+		turn := Turn{TickReport: TickReport{At: l.Now()}, Draining: l.draining, Reloaded: l.reload}
+		l.renew(&turn, wake)
+		err := l.turn(ctx, &turn.TickReport, wake)
+		if wake == wakeAll {
+			full = time.Now() //nolint:forbidigo // see above
+		}
+		l.tell(ctx, &turn, err, wake)
+		if l.draining && err == nil && turn.Running == 0 {
+			return nil
+		}
+		wake = l.wait(ctx, &turn.TickReport, err, full)
+	}
+	return nil
+}
+
+// renew reads node.conf again, where it may be another one.
+func (l *loop) renew(turn *Turn, wake int) {
+	if l.reload && l.o.Reloading != nil {
+		l.o.Reloading()
+	}
+	l.reload = false
+	if wake != wakeAll || l.turns == 0 || l.o.Renew == nil {
+		return
+	}
+	node, err := l.o.Renew()
+	if turn.Node = err; err == nil {
+		node.Boot = l.Node.Boot
+		l.Node = node
+	}
+}
+
+// tell counts, and tells of a turn.
+func (l *loop) tell(ctx context.Context, turn *Turn, err error, wake int) {
+	turn.First = l.turns == 0 && err == nil
+	if err == nil || l.turns > 0 {
+		l.turns++
+	}
+	if ctx.Err() == nil {
+		if counted := l.count(ctx, turn, wake); counted != nil {
+			turn.problem("%v", counted)
+		}
+		turn.Services, turn.Tasks, turn.Running = l.counts.Services, l.counts.Tasks, l.counts.Running
+		l.meter(ctx, turn)
+	}
+	l.o.Told(*turn, err)
+}
+
+// few is how many runs may go on for the loop to look at them after each end.
+const few = 64
+
+// count keeps the counts: by what turns did, and now and then, or to know that no run goes on, by looking.
+func (l *loop) count(ctx context.Context, turn *Turn, wake int) error {
+	for _, run := range slices.Concat(turn.Started, turn.Ended, turn.Lost) {
+		if l.open[run.ID] = true; run.State.Final() {
+			delete(l.open, run.ID)
+		}
+	}
+	if wake != wakeAll && !l.draining && (wake != wakeEnds || len(l.open) > few) {
+		l.counts.Running = len(l.open)
+		return nil
+	}
+	if err := l.look(ctx, turn); err != nil {
+		return err
+	}
+	if !turn.First && len(turn.Changed)+len(turn.Removed) == 0 {
+		return nil
+	}
+	db, err := l.NodeRecord(ctx)
+	if err != nil {
+		return err
+	}
+	l.counts.Services, l.counts.Tasks, err = db.Tally(ctx)
+	return err
+}
+
+// look looks at which runs go on. The end of a run may have been recorded by another process: then it is told now.
+func (l *loop) look(ctx context.Context, turn *Turn) error {
+	goesOn := map[string]bool{}
+	records := l.recordsByPath()
+	for _, db := range records {
+		runs, err := db.Running(ctx, "", "")
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			goesOn[run.ID] = true
+		}
+	}
+	l.counts.Running = len(goesOn)
+	for id := range l.open {
+		if goesOn[id] {
+			continue
+		}
+		for _, db := range records {
+			if run, err := db.Run(ctx, id); err == nil && run.State.Final() {
+				turn.Ended = append(turn.Ended, run)
+			}
+		}
+		delete(l.open, id)
+	}
+	for id := range goesOn { // those of before the loop, and of people
+		l.open[id] = true
+	}
+	return nil
+}
+
+// What woke the loop, from the least to the most.
+const (
+	wakeDue  = iota // a slot is due
+	wakeEnds        // a run has ended
+	wakeAll         // files were changed, or a minute is over
+)
+
+// turn is one turn of the loop.
+func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
+	l.buryChildren()
+	s, err := l.scheduler(ctx, l.o.TickOptions, report)
+	if err != nil {
+		return err
+	}
+	s.hands = l.hands
+	defer func() { l.keep(s) }()
+	if err := s.readClock(ctx); err != nil {
+		return err
+	}
+	if wake >= wakeEnds {
+		if err := s.recover(ctx, s.node); err != nil {
+			return err
+		}
+	}
+	if l.draining {
+		return s.noteClock(ctx)
+	}
+	if wake == wakeAll {
+		if err := l.watch.follow(l.ConfigDir); err != nil {
+			report.problem("%v", err)
+		}
+		if err := s.scan(ctx); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.decide(ctx), s.noteClock(ctx))
+}
+
+// keep keeps the supervisor for the next turn, or lets it go when it has had its share.
+func (l *loop) keep(s *scheduler) {
+	if l.given += len(s.report.Started); l.given >= generation {
+		s.letGo()
+		l.given = 0
+	}
+	if s.hands != nil && !slices.Contains(l.children, s.hands.PID) {
+		l.children = append(l.children, s.hands.PID)
+	}
+	l.hands = s.hands
+}
+
+// buryChildren takes leave of supervisors that have ended: before, they would count as alive.
+func (l *loop) buryChildren() {
+	l.children = slices.DeleteFunc(l.children, func(pid int) bool {
+		got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		if got != pid && err == nil || errors.Is(err, unix.EINTR) {
+			return false
+		}
+		if l.hands != nil && l.hands.PID == pid {
+			l.letGo() // it was killed: the next run gets another
+		}
+		return true
+	})
+}
+
+// afterFailure is when a turn that failed is tried again: slots may be due.
+const afterFailure = 5 * time.Second
+
+// pause is how long to wait at most, and what is to be done then.
+func (l *loop) pause(report *TickReport, failed error, full time.Time) (pause time.Duration, wake int) {
+	if failed != nil {
+		return afterFailure, wakeAll
+	}
+	pause, wake = time.Until(full.Add(l.rhythm)), wakeAll //nolint:forbidigo // see run
+	if next := report.Next; !next.IsZero() && next.Sub(l.Now()) < pause {
+		pause, wake = next.Sub(l.Now()), wakeDue
+	}
+	if len(report.Problems) > 0 {
+		pause = max(pause, time.Second) // what is due still may fail again
+	}
+	return max(pause, 0), wake
+}
+
+// wait returns what to do next, when there is something.
+func (l *loop) wait(ctx context.Context, report *TickReport, failed error, full time.Time) int {
+	pause, wake := l.pause(report, failed, full)
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	l.aliveNow()
+	for {
+		select {
+		case <-ctx.Done():
+			return wakeDue
+		case <-timer.C:
+			return wake
+		case <-l.o.Reload:
+			l.reload = true
+			return wakeAll
+		case <-l.o.Drain:
+			l.draining = true
+			l.letGo()
+			return wakeEnds
+		case <-l.o.Died:
+			return wakeEnds
+		case changed := <-l.watch.events:
+			return changed
+		case <-l.pulse:
+			l.aliveNow()
+		}
+	}
+}
+
+func (l *loop) aliveNow() {
+	if l.o.Alive != nil {
+		l.o.Alive()
+	}
+}
+
+// watcher tells by inotify of changes in folders.
+type watcher struct {
+	file     *os.File
+	journals int32 // its watch
+	events   chan int
+}
+
+const fileChanges = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_ATTRIB
+
+func watchFolders(config, journals string) (*watcher, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("inotify: %w", err)
+	}
+	w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), events: make(chan int, 1)}
+	wd, err := unix.InotifyAddWatch(fd, journals, unix.IN_MODIFY|unix.IN_CLOSE_WRITE)
+	if err != nil {
+		_ = w.file.Close()
+		return nil, fmt.Errorf("inotify: %s: %w", journals, err)
+	}
+	w.journals = int32(wd) //nolint:gosec // small
+	err = w.follow(config)
+	go w.read()
+	return w, err
+}
+
+// follow watches the folder of the files and those of the namespaces. A folder that is not there is met by the
+// full turns.
+func (w *watcher) follow(config string) error {
+	folders := []string{config}
+	entries, _ := os.ReadDir(config)
+	for _, e := range entries {
+		if e.IsDir() {
+			folders = append(folders, filepath.Join(config, e.Name()))
+		}
+	}
+	for _, folder := range folders {
+		err := w.add(folder)
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("inotify: %s: %w: changes are seen within a minute", folder, err)
+		}
+	}
+	return nil
+}
+
+func (w *watcher) add(folder string) error {
+	raw, err := w.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { _, failed = unix.InotifyAddWatch(int(fd), folder, fileChanges) })
+	return errors.Join(err, failed)
+}
+
+// read turns events into wakes, many into one. It ends when the file is closed.
+func (w *watcher) read() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := w.file.Read(buf)
+		if err != nil {
+			return
+		}
+		w.wake(w.strongest(buf[:n]))
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // what comes together is looked at once
+	}
+}
+
+// strongest says what the events ask for.
+func (w *watcher) strongest(buf []byte) int {
+	wake := wakeEnds
+	for len(buf) >= unix.SizeofInotifyEvent {
+		wd := int32(buf[0]) | int32(buf[1])<<8 | int32(buf[2])<<16 | int32(buf[3])<<24
+		size := uint32(buf[12]) | uint32(buf[13])<<8 | uint32(buf[14])<<16 | uint32(buf[15])<<24
+		if wd != w.journals {
+			wake = wakeAll
+		}
+		buf = buf[min(len(buf), unix.SizeofInotifyEvent+int(size)):]
+	}
+	return wake
+}
+
+// wake leaves a wake, or makes the one that is there stronger.
+func (w *watcher) wake(wake int) {
+	select {
+	case w.events <- wake:
+	case before := <-w.events:
+		w.events <- max(before, wake)
+	}
+}
+
+func (w *watcher) close() { _ = w.file.Close() }

@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// family is what the strict reader of the text format knows of a metric.
+type family struct {
+	kind    string
+	samples map[string]float64 // by name and labels
+}
+
+// readExposition reads the text format of Prometheus, as its specification says, and refuses what a lenient reader
+// takes: a sample before its family, a family twice or in parts, the same sample twice, a label that is escaped wrongly.
+func readExposition(text string) (map[string]family, error) {
+	sample := regexp.MustCompile(`^([a-z_][a-z0-9_]*)\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (\S+)$`)
+	all := map[string]family{}
+	name := ""
+	if !strings.HasSuffix(text, "\n") {
+		return nil, fmt.Errorf("the last line has no end")
+	}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		if help, ok := strings.CutPrefix(line, "# HELP "); ok {
+			var about string
+			name, about, _ = strings.Cut(help, " ")
+			kind, ok := strings.CutPrefix(lines[i+1], "# TYPE "+name+" ")
+			if _, twice := all[name]; twice || !ok || about == "" {
+				return nil, fmt.Errorf("line %d: %q: a family twice, or without a help and a type", i+1, line)
+			}
+			all[name] = family{kind, map[string]float64{}}
+			i++
+			continue
+		}
+		m := sample.FindStringSubmatch(line)
+		if m == nil || strings.HasSuffix(m[2], ",") {
+			return nil, fmt.Errorf("line %d: %q is no sample", i+1, line)
+		}
+		of := m[1]
+		if all[name].kind == "histogram" {
+			of = regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(of, "")
+		}
+		value, err := strconv.ParseFloat(m[3], 64)
+		key := strings.TrimPrefix(m[1], name) + "{" + m[2] + "}"
+		if _, twice := all[name].samples[key]; of != name || twice || err != nil {
+			return nil, fmt.Errorf("line %d: %q: not of %s, twice, or no number", i+1, line, name)
+		}
+		all[name].samples[key] = value
+	}
+	return all, nil
+}
+
+// hall is an engine with a clock of its own, whose runs begin and never end by themselves.
+// The clock is ahead of those of other tests: the ids of a process never go back.
+type hall struct {
+	*testing.T
+	*Engine
+
+	now time.Time
+}
+
+func newHall(t *testing.T, files map[string]string) *hall {
+	t.Helper()
+	dir := t.TempDir()
+	h := &hall{T: t, now: time.Date(2056, 3, 1, 0, 0, 30, 0, time.UTC)}
+	h.Engine = &Engine{
+		ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state"), Now: func() time.Time { return h.now },
+		Program: "test", EUID: os.Geteuid(), Users: &task.Users{},
+		Node: service.Node{Name: `n"1`, Timezone: "UTC", Metrics: filepath.Join(dir, "om.prom"), KeepRuns: 100, KeepDays: 90, KeepFailedDays: 90},
+	}
+	if err := os.Mkdir(h.ConfigDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		h.write(name, text)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hall) write(name, text string) {
+	h.Helper()
+	if err := os.WriteFile(filepath.Join(h.ConfigDir, name), []byte(text), 0o644); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// tick is a tick after a while, whose runs are held by this process.
+func (h *hall) tick(after time.Duration) TickReport {
+	h.Helper()
+	h.now = h.now.Add(after)
+	self, start := os.Getpid(), startOf(h.T)
+	r, err := h.Tick(h.Context(), TickOptions{Period: time.Minute, Detach: func(string) (*Hands, error) {
+		return &Hands{self, start, func(...task.Job) error { return nil }, func() error { return nil }}, nil
+	}})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return r
+}
+
+// startOf is field 22 of /proc/self/stat.
+func startOf(t *testing.T) uint64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	n, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// end ends a run.
+func (h *hall) end(run task.Run, s task.RunState, code int, after time.Duration) {
+	h.Helper()
+	db, err := h.NodeRecord(h.Context())
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.now = h.now.Add(after)
+	if err := db.Settle(h.Context(), []task.Outcome{{RunID: run.ID, State: s, ExitCode: code, StartedAt: h.now.Add(-after), EndedAt: h.now}}); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *hall) metrics() map[string]family {
+	h.Helper()
+	text, err := os.ReadFile(h.Node.Metrics)
+	if err != nil {
+		h.Fatal(err)
+	}
+	all, err := readExposition(string(text))
+	if err != nil {
+		h.Fatalf("%v in\n%s", err, text)
+	}
+	return all
+}
+
+func (h *hall) want(name, labels string, want float64) {
+	h.Helper()
+	labels = `{node="n\"1"` + labels + "}"
+	if got, ok := h.metrics()[name].samples[labels]; !ok || got != want {
+		h.Errorf("%s%s is %v (%v), want %v; it has %v", name, labels, got, ok, want, h.metrics()[name].samples)
+	}
+}
+
+const task0 = `,service="a",task="task#0"`
+
+// TestMetrics: the metrics say what happened, tick by tick, and counters only grow, also when the record forgets.
+func TestMetrics(t *testing.T) {
+	h := newHall(t, map[string]string{
+		"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[task#1]\ncommand = true\n",
+		"b.conf": "[task#0]\ncommand = \"\nschedule = 02:00\n",
+	})
+	h.tick(0)
+	first := h.now
+	h.want("om_task_next_slot_timestamp_seconds", task0, float64(first.Truncate(time.Hour).Add(time.Hour).Unix()))
+	h.want("om_task_expected_interval_seconds", task0, 3600)
+	h.want("om_task_running", task0, 0)
+	h.want("om_task_runs_total", task0+`,result="complete"`, 0)
+	h.want("om_config_last_load_success", "", 1)
+	h.want("om_config_last_load_success", `,service="a"`, 1)
+	h.want("om_config_last_load_success", `,service="b"`, 0)
+
+	r := h.tick(time.Hour - 28*time.Second) // 01:00:02
+	h.want("om_task_running", task0, 1)
+	h.end(r.Started[0], task.Failed, 3, 90*time.Second)
+	h.tick(time.Minute)
+	ended := h.now.Add(-time.Minute)
+	h.want("om_task_running", task0, 0)
+	h.want("om_task_runs_total", task0+`,result="error"`, 1)
+	h.want("om_task_attempts_total", task0, 1)
+	h.want("om_task_last_exit_code", task0, 3)
+	h.want("om_task_last_run_timestamp_seconds", task0, float64(ended.Unix()))
+	h.want("om_task_last_run_duration_seconds", task0, 90)
+}
+
+// TestMetricsCounters: what is skipped, missed and lost is counted by its kind; what is past retention stays counted.
+func TestMetricsCounters(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.tick(0)
+	r := h.tick(time.Hour) // 01:00:30
+	h.tick(time.Hour)      // it goes on: skipped
+	h.want("om_task_skips_total", task0+`,reason="overlap"`, 1)
+	h.end(r.Started[0], task.Complete, 0, time.Minute)
+	h.tick(5 * time.Hour)
+	h.want("om_task_missed_slots_total", task0+`,reason="clock"`, 4) // the clock of a test jumps
+	h.want("om_task_runs_total", task0+`,result="complete"`, 1)
+
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := db.Runs(t.Context(), state.Query{})
+	if err != nil || len(runs) != 2 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	if err := db.Remove(t.Context(), []state.Expiry{{ID: runs[1].ID, Task: runs[1].Task}}); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	h.want("om_task_runs_total", task0+`,result="complete"`, 1)
+
+	// A file that is no file of ours any more begins again with what is on record.
+	if err := os.WriteFile(h.meterFile(), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	h.want("om_task_runs_total", task0+`,result="complete"`, 0)
+
+	// What is gone has no metrics.
+	if err := os.Remove(filepath.Join(h.ConfigDir, "a.conf")); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	if got := h.metrics()["om_config_last_load_success"].samples; len(got) != 1 {
+		t.Errorf("a service that is gone has %v", got)
+	}
+}
+
+// TestMetricsLint: the file is what Prometheus wants of one.
+func TestMetricsLint(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.tick(0)
+	h.end(h.tick(time.Hour).Started[0], task.Complete, 0, time.Minute)
+	h.tick(time.Minute)
+	all := h.metrics()
+	for name, f := range all {
+		if !strings.HasPrefix(name, "om_") || f.kind == "counter" != strings.HasSuffix(name, "_total") {
+			t.Errorf("%s is a %s", name, f.kind)
+		}
+	}
+	if info, err := os.Stat(h.Node.Metrics); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(h.Node.Metrics), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("no promtool to ask:", err)
+	}
+	file, err := os.Open(h.Node.Metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	lint := exec.Command(promtool, "check", "metrics")
+	lint.Stdin = file
+	if out, err := lint.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+}
+
+// TestMetricsUnwritable: a tick does not fail for them, and says so.
+func TestMetricsUnwritable(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.Node.Metrics = "/nonexistent/om.prom"
+	if r := h.tick(0); len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "metrics: ") {
+		t.Errorf("problems: %q", r.Problems)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	for text, want := range map[string]string{
+		"requirement: requires fs#0 up, it is down": "requirement", "overlap: lock db is held": "lock",
+		"overlap: task#0 is already running: x": "overlap", "the service is frozen since x: om s thaw": "frozen",
+		"not active: the service is not active here: its avail is down": "not_active", "what": "other",
+	} {
+		if got := skipReason(text); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"the host was down": "host_down", "no tick since x": "no_tick", "no tick before": "no_tick",
+		"the clock was set forward": "clock", "tick too coarse": "too_coarse", "x": "other",
+	} {
+		if got := missedReason(text); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestDelays(t *testing.T) {
+	var d delays
+	for _, s := range []float64{0, 0.1, 0.2, 3600, 3601} {
+		d.add(s)
+	}
+	if want := [10]int{2, 1, 0, 0, 0, 0, 0, 0, 1, 1}; d.Counts != want {
+		t.Errorf("%v, want %v", d.Counts, want)
+	}
+}

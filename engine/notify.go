@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"om/notice"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Spool is where events wait for omd notify.
+func (e *Engine) Spool() string { return filepath.Join(e.StateDir, "spool") }
+
+// leave puts an event in the spool. A run neither waits for that nor fails with it.
+func (e *Engine) leave(entry notice.Entry) error {
+	e.mu.Lock()
+	if e.spool == nil {
+		e.spool = &notice.Spool{Dir: e.Spool()}
+	}
+	spool := e.spool
+	e.mu.Unlock()
+	return spool.Put(entry)
+}
+
+// untold says that somebody is not told of something.
+func (e *Engine) untold(id task.ID, err error) {
+	if err != nil && e.Untold != nil {
+		e.Untold(id, err)
+	}
+}
+
+// tellStart leaves word of a run that was handed over.
+func (e *Engine) tellStart(t *task.Task, run task.Run) {
+	targets := notice.Pings(t)
+	if run.Attempt <= 1 && t.Notify.Tells(task.EventStarted) {
+		targets = append(targets, notice.People(t)...)
+	}
+	if len(targets) == 0 {
+		return
+	}
+	at := run.QueuedAt
+	if !run.StartedAt.IsZero() {
+		at = run.StartedAt
+	}
+	e.untold(t.ID, e.leave(notice.Entry{Event: notice.OfRun(e.Node.Name, task.EventStarted, run, at), Targets: targets}))
+}
+
+// tellEnd leaves word of the end of a run, once: the record remembers what was told of its task. The event
+// comes before that, so that a crash between the two tells the same event again and does not lose it.
+func (e *Engine) tellEnd(ctx context.Context, db *state.DB, svc *service.Service, t *task.Task, run task.Run) {
+	if !t.Notify.Any() {
+		return
+	}
+	key := "notify " + t.ID.String()
+	fact, err := db.Fact(ctx, key)
+	if err != nil {
+		e.untold(t.ID, err)
+		return
+	}
+	before := notice.ReadStreak(fact)
+	if before.Knows(run) {
+		return
+	}
+	at := run.EndedAt
+	if at.IsZero() {
+		at = e.Now()
+	}
+	after, kind := before.End(run, t.Notify, at)
+	entry := notice.Entry{Event: notice.OfRun(e.Node.Name, kind, run, at), Output: e.outputOf(svc, run), Targets: notice.Pings(t)}
+	if kind != "" {
+		entry.Targets = append(entry.Targets, notice.People(t)...)
+	} else {
+		entry.Event = notice.OfRun(e.Node.Name, notice.KindOf(run.State), run, at)
+	}
+	if entry.Event.Streak = after.Failing(); entry.Event.Type == task.EventRecovered {
+		entry.Event.Streak = before.Failing()
+	}
+	if err := e.leave(entry); err != nil {
+		e.untold(t.ID, err)
+		return
+	}
+	if len(entry.Targets) > 0 || after.Runs != before.Runs {
+		e.untold(t.ID, db.SetFact(context.WithoutCancel(ctx), key, after.Fact()))
+	}
+}
+
+// tellGivenUp leaves word of an attempt whose successor was planned and does not come: the next slot came first,
+// or something was in its way.
+func (s *scheduler) tellGivenUp(ctx context.Context, v *view, started task.Run) {
+	r := v.before.Retry
+	if r.At.IsZero() || v.after.Retry.Slot.Equal(r.Slot) || started.Slot.Equal(r.Slot) || !v.t.Notify.Any() {
+		return
+	}
+	runs, err := v.l.db.Runs(ctx, state.Query{Service: v.t.ID.Service, RID: []string{v.t.ID.RID}, Limit: r.Attempt + 20})
+	if err != nil {
+		s.untold(v.t.ID, err)
+		return
+	}
+	for _, run := range runs {
+		if run.Slot.Equal(r.Slot) && run.Attempt == r.Attempt-1 {
+			s.tellEnd(ctx, v.l.db, v.l.svc, &v.t, run)
+		}
+	}
+}
+
+// outputOf is the file with what a run wrote; "" where none is kept.
+func (e *Engine) outputOf(svc *service.Service, run task.Run) string {
+	path, err := e.outputPath(svc, run)
+	if run.Output == "" || err != nil {
+		return ""
+	}
+	return path
+}
+
+// tellSlots leaves word of slots that were decided against.
+func (e *Engine) tellSlots(t *task.Task, slots []task.Slot, now time.Time) {
+	for _, s := range slots {
+		kind := ""
+		switch s.Decision {
+		case task.SlotMissed:
+			kind = task.EventMissed
+		case task.SlotSkip, task.SlotExpired:
+			kind = task.EventSkipped
+		}
+		if kind == "" || !t.Notify.Tells(kind) {
+			continue
+		}
+		if people := notice.People(t); len(people) > 0 {
+			e.untold(t.ID, e.leave(notice.Entry{Event: notice.OfSlots(e.Node.Name, kind, s, now), Targets: people}))
+		}
+	}
+}
+
+// services finds services as they are scheduled, each once.
+type services struct {
+	*Engine
+	known map[string]*service.Service
+}
+
+// task returns a task and its service, nil where they are gone.
+func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *task.Task) {
+	svc := s.known[id.Service]
+	if svc == nil {
+		var err error
+		if svc, err = s.scheduled(ctx, id.Service); err != nil {
+			return nil, nil
+		}
+		if s.known == nil {
+			s.known = map[string]*service.Service{}
+		}
+		s.known[id.Service] = svc
+	}
+	if t, known := svc.Task(id.RID); known {
+		return svc, &t
+	}
+	return svc, nil
+}
+
+// drain starts the program that tells what is in the spool, where there is something in it. Nobody waits for
+// it, and a second one ends at once.
+func (e *Engine) drain(argv []string) error {
+	if len(argv) == 0 || (&notice.Spool{Dir: e.Spool()}).Empty() {
+		return nil
+	}
+	if err := task.Launch(argv); err != nil {
+		return fmt.Errorf("omd notify: %w", err)
+	}
+	return nil
+}

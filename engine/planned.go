@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"om/schedule"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// Planned is what the schedule of a task comes to, as it is now.
+type Planned struct {
+	Service  string    `json:"service"`
+	Task     string    `json:"task"`
+	Schedule string    `json:"schedule"`
+	Zone     string    `json:"zone"`
+	Meaning  string    `json:"meaning,omitempty"` // in a sentence
+	Next     time.Time `json:"next,omitzero"`     // the next start; zero for never
+	Last     *Brief    `json:"last_run,omitempty"`
+	Running  int       `json:"running,omitempty"`
+	Slot     time.Time `json:"last_slot,omitzero"` // the newest one that was decided
+	// Why says why there is no next start, or what keeps the task from being started at it, as far as that can
+	// be told now; "" for nothing.
+	Why string `json:"why,omitempty"`
+	// Waiting are slots that wait for requirements or other runs, and another attempt of one that failed.
+	Waiting []string `json:"waiting,omitempty"`
+}
+
+// Schedules tells for each task of a service that has a schedule when it is due next, and what is in its way.
+func (e *Engine) Schedules(ctx context.Context, path string) ([]Planned, error) {
+	svc, err := e.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := e.Record(ctx, svc)
+	if err != nil {
+		return nil, err
+	}
+	if err = e.bury(ctx, db); err != nil {
+		return nil, err
+	}
+	cursors, err := db.Cursors(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.scheduler(ctx, TickOptions{DryRun: true, Period: time.Minute}, &TickReport{At: e.Now()})
+	if err != nil {
+		return nil, err
+	}
+	l := &looked{svc: svc, db: db}
+	var all []Planned
+	for i := range svc.Tasks {
+		if t := &svc.Tasks[i]; t.Schedule != "" {
+			p, err := s.planned(ctx, l, t, cursors)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursors []task.Cursor) (Planned, error) {
+	p := Planned{Service: t.ID.Service, Task: t.ID.RID, Schedule: t.Schedule}
+	cal, err := s.calendar(t)
+	if err != nil {
+		return p, err
+	}
+	p.Zone, p.Meaning = cal.Zone().Name(), cal.Describe()
+	c := s.cursorOf(l.svc, t, cursors)
+	if !c.Next.IsZero() { // it is on record
+		p.Slot = c.At
+	}
+	p.Next = s.nextStart(cal, l.svc, t, c)
+	running, err := l.db.Running(ctx, t.ID.Service, t.ID.RID)
+	if err != nil {
+		return p, err
+	}
+	p.Running = len(running)
+	if p.Last, err = lastRun(ctx, l.db, t.ID); err != nil {
+		return p, err
+	}
+	if p.Why, err = s.whyNot(ctx, l, t, c); err != nil {
+		return p, err
+	}
+	p.Waiting, err = s.waiting(ctx, l.db, c)
+	return p, err
+}
+
+// cursorOf is the cursor on record, or for a schedule that no tick has seen one that begins now.
+func (s *scheduler) cursorOf(svc *service.Service, t *task.Task, cursors []task.Cursor) task.Cursor {
+	digest := planDigest(svc, t)
+	for _, c := range cursors {
+		if c.Task == t.ID && c.Digest == digest {
+			return c
+		}
+	}
+	return task.Cursor{Task: t.ID, Digest: digest, At: s.now}
+}
+
+// nextStart is when the task is due next by its schedule: now, where a slot is outstanding.
+func (s *scheduler) nextStart(cal *schedule.Schedule, svc *service.Service, t *task.Task, c task.Cursor) time.Time {
+	next := s.nextLook(svc, t, c)
+	if next.IsZero() || next.After(s.now) {
+		return next
+	}
+	if backlog := cal.Backlog(c.At, s.now, s.catchupOf(t)); len(backlog.Due) > 0 {
+		return s.now
+	}
+	next, _ = cal.Next(s.now, s.now)
+	return next
+}
+
+// whyNot is what keeps a task from being started by its schedule.
+func (s *scheduler) whyNot(ctx context.Context, l *looked, t *task.Task, c task.Cursor) (string, error) {
+	if reason := neverScheduled(l.svc, t); reason != "" {
+		return reason, nil
+	}
+	if n := t.Plan.RunTimes; n > 0 && c.Runs >= n {
+		return "it ran as often as run_times says", nil
+	}
+	d, err := s.decision(ctx, l, t)
+	if err != nil || d.Run() {
+		return "", err
+	}
+	return d.Blockers()[0].Detail, nil
+}
+
+// decision says whether the schedule might start the task now, if it were due.
+func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task.Decision, error) {
+	r := &runner{Engine: s.Engine, svc: l.svc, db: l.db, req: Request{Origin: task.Scheduled, DryRun: true}}
+	d, err := r.decide(ctx, *t)
+	if err != nil {
+		return d, err
+	}
+	away, err := s.away(ctx, l, t)
+	if err != nil {
+		return d, err
+	}
+	check := task.Check{Name: "active", Pass: away == "", Detail: away}
+	if check.Pass {
+		check.Detail = "this node runs the service's tasks"
+	}
+	d.Checks = slices.Insert(d.Checks, min(2, len(d.Checks)), check)
+	return d, nil
+}
+
+// waiting tells what waits for a task.
+func (s *scheduler) waiting(ctx context.Context, db *state.DB, c task.Cursor) (list []string, err error) {
+	slots, err := db.Pending(ctx, c.Task)
+	for _, slot := range slots {
+		list = append(list, slot.At.UTC().Format(time.RFC3339)+" "+slot.Reason)
+	}
+	if r := c.Retry; !r.At.IsZero() {
+		list = append(list, r.Slot.UTC().Format(time.RFC3339)+" attempt at "+r.At.UTC().Format(time.RFC3339)+", after one that ended as "+string(r.Previous))
+	}
+	return list, err
+}

@@ -1,0 +1,364 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"om/schedule"
+	"om/task"
+)
+
+// decidePending looks at the slots that wait, the oldest first.
+func (v *view) decidePending(ctx context.Context) error {
+	slots, err := v.l.db.Pending(ctx, v.before.Task)
+	if err != nil {
+		return err
+	}
+	v.waiting = len(slots)
+	for _, slot := range slots {
+		v.waiting--
+		if reason := v.overdue(slot); reason != "" {
+			v.add(slot.At, task.SlotExpired, reason, "")
+			continue
+		}
+		if err := v.try(ctx, attempt{slot: slot.At, origin: v.originOf(slot.At), number: 1, waited: slot.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overdue says why a slot waits no longer; "" while it does.
+func (v *view) overdue(slot task.Slot) string {
+	if d := v.t.Plan.Deadline; d > 0 && v.now.After(slot.At.Add(d)) {
+		return slot.Reason + ", until its deadline"
+	}
+	if kind, _ := v.t.Overlap.Overlapping(); kind != task.OverlapQueueAll {
+		if next, ok := v.cal.Next(v.before.At, v.before.At); ok && !next.After(v.now) && strings.HasPrefix(slot.Reason, "requirement") {
+			return slot.Reason + ", until the next slot"
+		}
+	}
+	if strings.HasPrefix(slot.Reason, "requirement") && v.now.After(v.waitsUntil(slot.At)) {
+		return slot.Reason + ", as long as it could wait"
+	}
+	return ""
+}
+
+// waitsUntil is the moment up to which a slot waits for its requirements.
+func (v *view) waitsUntil(slot time.Time) time.Time {
+	if wait := v.t.Plan.RequiresWait; wait >= 0 {
+		return slot.Add(wait)
+	}
+	if end, ok := v.cal.Until(slot); ok {
+		return end
+	}
+	return slot
+}
+
+func (v *view) originOf(slot time.Time) task.Origin {
+	if v.now.Sub(slot) > v.onTime() {
+		return task.Catchup
+	}
+	return task.Scheduled
+}
+
+// decideFresh decides about the slots after the cursor.
+func (v *view) decideFresh(ctx context.Context) error {
+	if limit := v.t.Plan.RunTimes; limit > 0 && v.before.Runs >= limit {
+		return nil
+	}
+	from := v.after.At
+	newest, _, ok := v.cal.Latest(from, v.now)
+	if !ok {
+		return nil
+	}
+	backlog := v.cal.Backlog(from, v.now, v.catchupOf(&v.t))
+	if v.held(backlog.Due) {
+		v.lookAgain(soon(v.now))
+		return nil
+	}
+	v.after.Retry = task.Retrying{} // attempts end with the next slot
+	v.addMissed(from, newest, backlog)
+	for i, slot := range backlog.Due {
+		err := v.try(ctx, attempt{slot: slot, origin: v.originOf(slot), number: 1, missed: backlog.Missed})
+		if err != nil {
+			return err
+		}
+		if v.run != nil && i+1 < len(backlog.Due) { // one after the other
+			v.after.At = slot
+			v.lookAgain(soon(v.now))
+			return nil
+		}
+	}
+	v.after.At = v.cal.Decided(newest, v.now)
+	return nil
+}
+
+func (s *scheduler) catchupOf(t *task.Task) schedule.Catchup {
+	c := schedule.Catchup{Window: t.Plan.CatchupWindow, Limit: t.Plan.CatchupLimit, OnTime: s.onTime()}
+	switch t.Plan.Catchup {
+	case "last":
+		c.Policy = schedule.CatchupLast
+	case "none":
+		c.Policy = schedule.CatchupNone
+	case "all":
+		c.Policy = schedule.CatchupAll
+	}
+	return c
+}
+
+// held says that a slot of the past has to wait until others of the past are made up for: the host
+// has work enough.
+func (v *view) held(due []time.Time) bool {
+	if len(due) == 0 || v.originOf(due[0]) != task.Catchup {
+		return false
+	}
+	most := v.Node.StartupParallel
+	if most == 0 {
+		most = runtime.NumCPU()
+	}
+	if v.catchups >= most {
+		return true
+	}
+	v.catchups++
+	return false
+}
+
+// addMissed notes the slots that nobody looked at in time, as one.
+func (v *view) addMissed(from, newest time.Time, b schedule.Backlog) {
+	if b.Missed == 0 {
+		return
+	}
+	first, ok := v.cal.Next(from, from)
+	last := newest
+	if len(b.Due) > 0 {
+		last, _, _ = v.cal.Latest(from, b.Due[0].Add(-time.Second))
+	}
+	if !ok || first.After(last) {
+		first = last
+	}
+	v.slots = append(v.slots, task.Slot{
+		Task: v.before.Task, At: first.UTC(), Last: last.UTC(), Count: b.Missed, Decision: task.SlotMissed, Reason: v.absence(),
+	})
+}
+
+// decideRetry starts another attempt of the last slot, where one is due.
+func (v *view) decideRetry(ctx context.Context) error {
+	r := v.after.Retry
+	if r.At.IsZero() || r.At.After(v.now) || v.run != nil {
+		return nil
+	}
+	return v.try(ctx, attempt{slot: r.Slot, origin: task.Retry, number: r.Attempt, since: r.Since, previous: r.Previous})
+}
+
+// attempt is a start of a slot that is to be decided about.
+type attempt struct {
+	slot     time.Time
+	origin   task.Origin
+	number   int
+	missed   int
+	waited   string        // what it waited for; "" if it did not
+	since    time.Time     // when the first attempt was started
+	previous task.RunState // how the one before ended
+}
+
+// try decides about one slot: it is started, skipped, or waits.
+func (v *view) try(ctx context.Context, a attempt) error {
+	if v.away != "" {
+		v.refuse(a, task.SlotSkip, v.away, "")
+		return nil
+	}
+	r := v.runner(a)
+	d, err := r.decide(ctx, v.t)
+	if err != nil {
+		return err
+	}
+	if no := d.Blockers(); len(no) > 0 {
+		v.blocked(ctx, a, no[0])
+		return nil
+	}
+	if v.run != nil {
+		v.overlap(ctx, a, "another slot starts now", v.run.ID)
+		return nil
+	}
+	if v.stays && a.number == 1 {
+		v.overlap(ctx, a, "an earlier slot waits", "")
+		return nil
+	}
+	return v.start(ctx, r, a, d)
+}
+
+func (v *view) runner(a attempt) *runner {
+	r := &runner{Engine: v.Engine, svc: v.l.svc, db: v.l.db, req: Request{Origin: a.origin, DryRun: v.options.DryRun}, missed: a.missed}
+	if a.previous != "" {
+		r.req.Env = []string{"OM_PREVIOUS=" + string(a.previous)}
+	}
+	return r
+}
+
+// refuse decides against a slot, or against another attempt of it.
+func (v *view) refuse(a attempt, d task.SlotDecision, reason, runID string) {
+	switch {
+	case a.number > 1 && d == task.SlotPending:
+		v.after.Retry.At = soon(v.now)
+	case a.number > 1:
+		v.after.Retry = task.Retrying{}
+	default:
+		v.add(a.slot, d, reason, runID)
+	}
+}
+
+// blocked decides about a slot that may not run now.
+func (v *view) blocked(ctx context.Context, a attempt, no task.Check) {
+	switch no.Name {
+	case "requirement":
+		v.unmet(a, no.Detail)
+	case "free":
+		v.overlap(ctx, a, no.Detail, "")
+	default:
+		v.refuse(a, task.SlotSkip, no.Detail, "")
+	}
+}
+
+// unmet is for a slot whose requirements do not hold: it waits as long as it may.
+func (v *view) unmet(a attempt, detail string) {
+	reason := "requirement: " + detail
+	if until := v.waitsUntil(a.slot); until.After(v.now) {
+		v.refuse(a, task.SlotPending, reason, "")
+		v.lookAgain(earlier(soon(v.now), until.Add(time.Second)))
+		return
+	}
+	v.refuse(a, task.SlotSkip, reason, "")
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// overlap is for a slot that comes while other runs hold what it needs: the keyword overlap says what
+// becomes of it.
+func (v *view) overlap(ctx context.Context, a attempt, detail, by string) {
+	kind, most := v.t.Overlap.Overlapping()
+	switch {
+	case a.waited != "", // it has its place already
+		kind == task.OverlapQueueOne && v.waiting == 0,
+		kind == task.OverlapQueueAll && (most == 0 || v.waiting < most):
+		v.refuse(a, task.SlotPending, "queued: "+detail, by)
+		v.lookAgain(soon(v.now))
+	case kind == task.OverlapReplaceTerm, kind == task.OverlapReplaceKill:
+		v.refuse(a, task.SlotPending, "replaces: "+detail, by)
+		v.replace(ctx, kind)
+		v.lookAgain(v.now.Add(time.Second))
+	default:
+		v.refuse(a, task.SlotSkip, "overlap: "+detail, by)
+	}
+}
+
+// replace ends the runs in progress, as a person would; the slot that replaces them waits for that.
+func (v *view) replace(ctx context.Context, kind task.Overlap) {
+	if v.options.DryRun {
+		return
+	}
+	running, err := v.l.db.Running(ctx, v.before.Task.Service, v.before.Task.RID)
+	if err != nil {
+		v.report.problem("%s: %v", v.before.Task, err)
+		return
+	}
+	v.replaced = append(v.replaced, v.before.Task)
+	t := v.t
+	if kind == task.OverlapReplaceKill {
+		t.StopSignal = "SIGKILL"
+	}
+	for _, run := range running {
+		v.ending.Go(func() {
+			if _, err := v.endRun(ctx, v.l.db, v.l.svc, t, run, "replaced by the slot that was due"); err != nil {
+				v.complain("%s: run %s: %v", run.Task, run.ID, err)
+			}
+		})
+	}
+}
+
+// start makes the run of a slot, ready to be claimed.
+func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision) error {
+	run := r.newRun(v.t, d)
+	run.Slot, run.Attempt, run.By, run.Terminal = a.slot.UTC(), a.number, "schedule", ""
+	if blockers, err := v.lock(ctx, run); err != nil || len(blockers) > 0 {
+		if err == nil {
+			v.overlap(ctx, a, "lock "+v.t.Plan.Locks+" is held", blockers[0])
+		}
+		return err
+	}
+	job, err := r.resolve(ctx, v.t, run)
+	if err != nil {
+		v.unresolved(a, run, err)
+		return nil
+	}
+	job.Record = v.l.svc.StateFile
+	v.boundTime(&job, a)
+	run.User, run.ArgvDigest, run.Output = job.User, digest(job), job.Output
+	v.run, v.job = &run, &job
+	if v.limit = v.t.MaxParallel; v.t.Overlap == task.OverlapAllow {
+		v.limit = 0
+	}
+	v.started(a, run.ID)
+	return nil
+}
+
+// started notes that the slot has its run.
+func (v *view) started(a attempt, runID string) {
+	if a.number > 1 {
+		v.after.Retry = task.Retrying{}
+		return
+	}
+	v.after.Runs++
+	v.add(a.slot, task.SlotRun, string(a.origin), runID)
+}
+
+// unresolved records a run that could not begin: it has an end, and no process.
+func (v *view) unresolved(a attempt, run task.Run, err error) {
+	run = ended(run, couldNotStart(run, task.Outcome{}, err, v.now))
+	run.StartedAt, run.Output = time.Time{}, ""
+	v.run = &run
+	v.started(a, run.ID)
+}
+
+// boundTime keeps all attempts together within the deadline.
+func (v *view) boundTime(job *task.Job, a attempt) {
+	d := v.t.Plan.Deadline
+	if d == 0 {
+		return
+	}
+	begin := a.since
+	if begin.IsZero() {
+		begin = v.now
+	}
+	left := max(d-v.now.Sub(begin), time.Second)
+	if job.Timeout == 0 || left < job.Timeout {
+		job.Timeout = left
+	}
+}
+
+// lock takes the places that the task needs in locks shared by the node.
+func (v *view) lock(ctx context.Context, run task.Run) (blockers []string, err error) {
+	locks := v.t.Plan.LockList()
+	if len(locks) == 0 || v.options.DryRun {
+		return nil, nil
+	}
+	hands, err := v.supervisor()
+	if err != nil {
+		return nil, err
+	}
+	run.PID, run.PIDStart, run.BootID = hands.PID, hands.PIDStart, v.bootID
+	blockers, err = v.node.Hold(ctx, run, locks, v.alive)
+	v.locked = err == nil && len(blockers) == 0
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return blockers, nil
+}

@@ -1,0 +1,365 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"om/state"
+	"om/task"
+)
+
+// TickOptions are what a tick depends on besides the engine.
+type TickOptions struct {
+	// DryRun tells what a tick would do at the engine's present, and does nothing.
+	DryRun bool
+	// Detach starts a supervisor process that leaves its journal in a folder.
+	Detach func(journals string) (*Hands, error)
+	// Period is the time from one tick to the next: a slot that is seen within two of them is on time.
+	Period time.Duration
+	// Alive, where there is one, is called at least every few seconds while a turn takes its time.
+	Alive func()
+	// Notify is the command line that tells what is in the spool: a tick starts it where there is something,
+	// and does not wait for it. nil is for none, as where a daemon does that itself.
+	Notify []string
+}
+
+// Hands is our end of a supervisor process that goes on without us: task.Hands, but in tests.
+type Hands struct {
+	PID      int
+	PIDStart uint64
+	Give     func(jobs ...task.Job) error
+	Close    func() error
+}
+
+// Detached starts the program, with the words that make it a supervisor, as TickOptions.Detach does.
+func Detached(argv ...string) func(journals string) (*Hands, error) {
+	return func(journals string) (*Hands, error) {
+		h, err := task.Detached(append(slices.Clip(argv), journals))
+		if err != nil {
+			return nil, err
+		}
+		return &Hands{h.PID, h.PIDStart, h.Give, h.Close}, nil
+	}
+}
+
+// TickReport says what a tick did.
+type TickReport struct {
+	At time.Time
+	// Deferred is why nothing was decided: another tick is at work, the clock is not to be trusted yet.
+	Deferred string
+	Ended    []task.Run  // runs of which the end was recorded
+	Rejected []Rejection // files that were changed, and have errors
+	Clock    string      // how the clock was set since the last tick, where that is more than a correction
+	Lost     []task.Run  // those of which nobody can know it
+	Changed  []string    // services whose files were read again
+	Removed  []string    // services whose files are gone
+	Started  []task.Run  // handed to the supervisor
+	Slots    []task.Slot // decided otherwise, and those that wait
+	Problems []string    // what went wrong, a line each; the rest was done all the same
+	Next     time.Time   // when there is something to do; zero for never
+
+	tasks     map[string][]string // of the services that were read, for metrics
+	intervals map[task.ID]time.Duration
+}
+
+// Rejection is a file that has errors. What is scheduled is the last version that had none.
+type Rejection struct {
+	Service  string
+	Place    string // the file, line, section and keyword: nothing of its text, which may be secret
+	LastGood bool   // there is such a version
+}
+
+// String tells people what they want to know of it.
+func (r Rejection) String() string {
+	goesOn := "what is right in it is scheduled"
+	if r.LastGood {
+		goesOn = "the last version without errors goes on"
+	}
+	return fmt.Sprintf("%s: %s: it has errors: %s (om %s validate)", r.Service, r.Place, goesOn, r.Service)
+}
+
+func (r *TickReport) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+// scheduler is one tick.
+type scheduler struct {
+	*Engine
+
+	options TickOptions
+	node    *state.DB // the node's record
+	bootID  string
+	now     time.Time
+	period  time.Duration // since the tick before, or the one that is meant
+	last    clockReading  // of the tick before
+	report  *TickReport
+	hands   *Hands
+	looked  map[string]*looked
+	done    map[task.ID]bool
+
+	catchups int            // slots of the past that were started
+	replaced []task.ID      // tasks whose runs are
+	ending   sync.WaitGroup // of runs that are replaced
+	mu       sync.Mutex     // of the report, while they are
+}
+
+func (s *scheduler) complain(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report.problem(format, args...)
+}
+
+// Tick does once what has to be done now: it records the ends of runs, marks those that are lost, reads the
+// files that were changed, and decides each slot that is due; the runs go on when it has ended. Ticks may be
+// late, doubled or killed: no slot is decided twice, and none is lost.
+func (e *Engine) Tick(ctx context.Context, o TickOptions) (TickReport, error) {
+	report := TickReport{At: e.Now()}
+	if o.DryRun {
+		return report, e.rehearseTick(ctx, o, &report)
+	}
+	lock, holder, err := e.lockTicks("a tick")
+	switch {
+	case err != nil:
+		return report, err
+	case lock == nil:
+		report.Deferred = holder + " is at work"
+		return report, nil
+	}
+	defer func() { _ = lock.Close() }()
+	s, err := e.scheduler(ctx, o, &report)
+	if err != nil {
+		return report, err
+	}
+	err = s.tick(ctx)
+	if failed := e.drain(o.Notify); failed != nil {
+		report.problem("%v", failed)
+	}
+	return report, err
+}
+
+// scheduler prepares a tick.
+func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickReport) (*scheduler, error) {
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := state.BootID()
+	if err != nil {
+		return nil, err
+	}
+	if e.Node.Boot, err = e.startOf(ctx, db, boot, !o.DryRun); err != nil {
+		return nil, err
+	}
+	return &scheduler{
+		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
+		looked: map[string]*looked{}, done: map[task.ID]bool{},
+	}, nil
+}
+
+// tick does all that a tick does, and lets the supervisor go.
+func (s *scheduler) tick(ctx context.Context) error {
+	defer s.letGo()
+	defer s.meterTick(ctx)
+	if err := s.recover(ctx, s.node); err != nil {
+		return err
+	}
+	if err := s.readClock(ctx); err != nil {
+		return err
+	}
+	if err := s.scan(ctx); err != nil {
+		return err
+	}
+	err := errors.Join(s.decide(ctx), s.noteClock(ctx))
+	_ = s.node.Tidy(ctx) // else the next tick does it
+	return err
+}
+
+// decide decides what is due, and says when there is more.
+func (s *scheduler) decide(ctx context.Context) error {
+	if s.report.Deferred = s.untrusted(); s.report.Deferred == "" {
+		if err := s.due(ctx); err != nil {
+			return err
+		}
+	}
+	next, err := s.node.NextDue(ctx)
+	s.report.Next = next
+	return err
+}
+
+// recover records how runs ended, marks those whose supervisor is gone, and plans what becomes of their slots.
+func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
+	if err := s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }); err != nil {
+		s.report.problem("the ends of runs: %v", err)
+	}
+	lost, err := s.markLost(ctx, db)
+	s.report.Lost = append(s.report.Lost, lost...)
+	return err
+}
+
+// rehearseTick tells what a tick would start, and records nothing. Files that no tick has read yet have no
+// cursors: nothing of them would be due.
+func (e *Engine) rehearseTick(ctx context.Context, o TickOptions, report *TickReport) error {
+	s, err := e.scheduler(ctx, o, report)
+	if err != nil {
+		return err
+	}
+	if err = s.readClockOnly(ctx); err != nil {
+		return err
+	}
+	cursors, err := s.node.Due(ctx, s.now, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	for _, c := range cursors {
+		var p plan
+		s.lookAt(ctx, c, &p)
+		for _, v := range p.items {
+			s.report.Slots = append(s.report.Slots, v.slots...)
+			if v.run != nil {
+				s.report.Started = append(s.report.Started, *v.run)
+			}
+		}
+	}
+	s.report.Next, err = s.node.NextDue(ctx)
+	return err
+}
+
+// dueBatch is how many tasks are looked at before what was decided about them is recorded.
+const dueBatch = 500
+
+// due looks at each task that is due once. A slot that replaces a run waits for the end of that; then the
+// task is looked at again.
+func (s *scheduler) due(ctx context.Context) error {
+	if err := s.dueOnce(ctx); err != nil || s.replaced == nil {
+		return err
+	}
+	s.awaitEnding()
+	if err := s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }); err != nil {
+		return err
+	}
+	for _, id := range s.replaced {
+		delete(s.done, id)
+	}
+	s.now = s.Now()
+	return s.dueOnce(ctx)
+}
+
+// awaitEnding waits for the end of runs that are replaced, which takes as long as their stop_timeout.
+func (s *scheduler) awaitEnding() {
+	done := make(chan struct{})
+	go func() { s.ending.Wait(); close(done) }()
+	beat := time.NewTicker(2 * time.Second)
+	defer beat.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-beat.C:
+			s.aliveNow()
+		}
+	}
+}
+
+func (s *scheduler) aliveNow() {
+	if s.options.Alive != nil {
+		s.options.Alive()
+	}
+}
+
+func (s *scheduler) dueOnce(ctx context.Context) error {
+	for {
+		cursors, err := s.node.Due(ctx, s.now, dueBatch+len(s.done))
+		if err != nil {
+			return err
+		}
+		var p plan
+		for _, c := range cursors {
+			if s.done[c.Task] || len(p.items) == dueBatch {
+				continue
+			}
+			s.done[c.Task] = true
+			s.lookAt(ctx, c, &p)
+			s.aliveNow() // probes may take their time
+		}
+		if len(p.items) == 0 {
+			return nil
+		}
+		if err := s.carryOut(ctx, &p); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("the tick was ended: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// letGo lets the supervisor go on by itself.
+func (s *scheduler) letGo() {
+	if s.hands == nil {
+		return
+	}
+	if err := s.hands.Close(); err != nil {
+		s.report.problem("supervisor %d: %v", s.hands.PID, err)
+	}
+	s.hands = nil
+}
+
+// errSupervisor says that there is no process to hold runs.
+var errSupervisor = errors.New("no supervisor")
+
+// supervisor is the process that the runs of this tick are handed to, started on first use.
+func (s *scheduler) supervisor() (*Hands, error) {
+	if s.hands != nil && state.Alive(task.Run{BootID: s.bootID, PID: s.hands.PID, PIDStart: s.hands.PIDStart}) {
+		return s.hands, nil
+	}
+	s.letGo() // the daemon's was killed: what it is given is lost
+	if err := os.MkdirAll(s.journals(), 0o700); err != nil {
+		return nil, err
+	}
+	hands, err := s.options.Detach(s.journals())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSupervisor, err)
+	}
+	s.hands = hands
+	return hands, nil
+}
+
+// journals is the folder of what supervisors leave.
+func (e *Engine) journals() string { return filepath.Join(e.StateDir, "journal") }
+
+// loopRole is what a loop calls itself in the lock.
+const loopRole = "the daemon"
+
+// lockTicks makes sure that one process decides about this state folder. holder is the one that does, where
+// it is not this one: its role, and its pid.
+func (e *Engine) lockTicks(role string) (lock *os.File, holder string, err error) {
+	if err = os.MkdirAll(e.StateDir, 0o700); err != nil {
+		return nil, "", err
+	}
+	f, err := os.OpenFile(filepath.Join(e.StateDir, "tick.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		text := make([]byte, 64)
+		n, _ := f.ReadAt(text, 0)
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, string(text[:n]), nil
+		}
+		return nil, "", fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	_ = f.Truncate(0)
+	_, _ = f.WriteAt([]byte(role+" (process "+strconv.Itoa(os.Getpid())+")"), 0)
+	return f, "", nil
+}
