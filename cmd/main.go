@@ -17,6 +17,9 @@ import (
 
 // Main runs om and returns its exit code.
 func Main(env Env) int {
+	if len(env.Args) > 1 && env.Args[1] == superviseVerb {
+		return supervise(env)
+	}
 	a := &app{Env: env}
 	err := a.run()
 	a.tell(err)

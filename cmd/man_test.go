@@ -78,7 +78,7 @@ func TestManLint(t *testing.T) {
 		t.Skip("no mandoc to ask:", err)
 	}
 	elsewhere := regexp.MustCompile("referenced manual not found|outdated mandoc.db")
-	for _, page := range []string{"om.1", "om.conf.5"} {
+	for _, page := range []string{"om.1", "om.conf.5", "omd.8"} {
 		out, _ := exec.Command(mandoc, "-T", "lint", filepath.Join("..", "man", page)).CombinedOutput()
 		for line := range strings.Lines(string(out)) {
 			if !elsewhere.MatchString(line) {
@@ -108,7 +108,9 @@ func manKeywords() string {
 		{"subset", "Keywords of a subset"},
 		{"DEFAULT", "Keywords of the service, in [DEFAULT]"},
 		{"node", "Keywords of the node, in [node] of node.conf"},
+		{"notify", "Keywords of [notify] in node.conf"},
 		{"impersonate", "Keywords of [impersonate] in node.conf"},
+		{"metrics", "Keywords of [metrics] in node.conf"},
 	} {
 		b.WriteString(".Sh " + strings.ToUpper(section.title) + "\\&\n.Bl -tag -width Ds\n")
 		for _, k := range service.Keywords() {

@@ -16,16 +16,16 @@ import (
 
 func printVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:  "print status|config|keywords",
-		Long: "Print the status of services, their file, or the keywords that a file may have.",
+		Use:  "print status|schedule|config|keywords",
+		Long: "Print the status of services, when their tasks are due, their file, or the keywords that a file may have.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("om print: wanted status, config or keywords")
+				return usage("om print: wanted status, schedule, config or keywords")
 			}
-			return usage("om print %q: wanted status, config or keywords", args[0])
+			return usage("om print %q: wanted status, schedule, config or keywords", args[0])
 		},
 	}
-	c.AddCommand(a.printStatusVerb(), a.printConfigVerb(), a.printKeywordsVerb())
+	c.AddCommand(a.printStatusVerb(), a.printScheduleVerb(), a.printConfigVerb(), a.printKeywordsVerb())
 	return c
 }
 

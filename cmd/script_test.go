@@ -3,6 +3,7 @@ package cmd_test
 import (
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"om": om, "testmd": om})
+	testscript.Main(m, map[string]func(){"om": om, "testmd": om, "await": await})
 }
 
 // om is the program as main makes it, but for the clock, which a script may set: NOW=2026-01-02T03:04:05Z.
@@ -28,6 +29,16 @@ func om() {
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ, Now: now, Version: "test",
 	}))
+}
+
+// await runs a command again and again until it succeeds: runs that a tick has started go on by themselves.
+func await() {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if exec.Command(os.Args[1], os.Args[2:]...).Run() == nil {
+			os.Exit(0)
+		}
+	}
+	os.Exit(1)
 }
 
 // TestScripts runs every script of testdata/script, each in a folder of its own with etc for the
@@ -66,6 +77,9 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "loop":
+		_, err := os.Stat("/dev/loop-control")
+		return os.Geteuid() == 0 && err == nil, nil
 	}
 	return false, nil
 }

@@ -13,8 +13,11 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{"run", "Run tasks of the service", false, true, runVerb},
+		{"tick", "Decide what is due now, and start it", true, false, tickVerb},
+		{"daemon", "Do what tick does, at once and for ever", true, false, daemonVerb},
+		{"explain", "Say why a task runs or does not", false, true, explainVerb},
 		{"kill", "End runs in progress", false, true, killVerb},
-		{"print", "Print the status, the file or the keywords", true, true, printVerb},
+		{"print", "Print the status, the schedule, the file or the keywords", true, true, printVerb},
 		{"status", "Print the status: as print status", true, true, (*app).printStatusVerb},
 		{"history", "List runs, the newest first", true, true, historyVerb},
 		{"show", "Show one run in full", true, true, showVerb},

@@ -1,0 +1,255 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/state"
+	"om/task"
+)
+
+type explainOptions struct {
+	engine.Selection
+	at, slot momentText
+	run      string
+}
+
+func explainVerb(a *app) *cobra.Command {
+	var o explainOptions
+	c := &cobra.Command{
+		Use: "explain [--rid task#0] [--at TIME | --slot TIME | --run ID]",
+		Long: `Say whether the schedule would start a task now, or at --at, and why not: each check with its answer, what each
+part of the schedule says, the next slot. With --slot or --run: what was decided about that slot, or the slot of that run.`,
+		Example: `  om testmd explain --rid task#0
+  om testmd explain --rid task#0 --slot 2026-11-25T02:00:00Z`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.explain(o) },
+	}
+	f := c.Flags()
+	f.Var((*list)(&o.RID), "rid", "tasks or groups")
+	f.Var(&o.at, "at", "the moment, instead of the present")
+	f.Var(&o.slot, "slot", "the decision about this slot")
+	f.StringVar(&o.run, "run", "", "the slot of this run: its id, or the beginning of it")
+	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
+	return c
+}
+
+func (a *app) explain(o explainOptions) error {
+	e, path, err := a.service()
+	if err != nil {
+		return err
+	}
+	e.Reading = true
+	if o.run != "" || o.slot != "" {
+		return a.explainSlot(e, path, o)
+	}
+	picked, err := a.pickedTasks(e, path, o.Selection)
+	if err != nil {
+		return err
+	}
+	at := a.Now()
+	if o.at != "" {
+		if at, err = o.at.in(time.Local); err != nil {
+			return err
+		}
+	}
+	all := []engine.Explanation{}
+	for _, t := range picked {
+		x, err := e.Explain(context.Background(), path, t.ID.RID, at)
+		if err != nil {
+			return err
+		}
+		all = append(all, x)
+	}
+	return a.printExplanations(all)
+}
+
+// pickedTasks are the tasks of a service that are meant: those with a schedule, where none is named.
+func (a *app) pickedTasks(e *engine.Engine, path string, sel engine.Selection) ([]task.Task, error) {
+	s, err := e.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	var tasks []task.Task
+	for _, p := range sel.Pick(s.Tasks) {
+		if sel.RID != "" || p.Task.Schedule != "" {
+			tasks = append(tasks, p.Task)
+		}
+	}
+	if len(tasks) == 0 {
+		return nil, task.Errorf(task.ErrNotFound, "service %s: no task with a schedule matches %s", path, sel)
+	}
+	return tasks, nil
+}
+
+func (a *app) printExplanations(all []engine.Explanation) error {
+	switch a.global.output {
+	case "json", "yaml":
+		if len(all) == 1 {
+			return a.value(all[0])
+		}
+		return a.value(all)
+	case "jsonl":
+		return a.jsonl(all)
+	case "csv":
+		return usage("om explain prints no csv: -o json has every check")
+	}
+	var b strings.Builder
+	for _, x := range all {
+		b.WriteString(a.explanation(x))
+	}
+	return a.write(b.String())
+}
+
+func (a *app) explanation(x engine.Explanation) string {
+	var b strings.Builder
+	color := red
+	if x.Run {
+		color = green
+	}
+	fmt.Fprintf(&b, "%s/%s: %s\n", x.Service, x.Task, a.paint(a.Stdout, color, visible(x.Verdict)))
+	for _, c := range x.Checks {
+		answer := "NO"
+		if c.Pass {
+			answer = "ok"
+		}
+		fmt.Fprintf(&b, "  %s  %-12s %s\n", answer, c.Name, visible(c.Detail))
+	}
+	for _, c := range x.Clauses {
+		fmt.Fprintf(&b, "      schedule     %s: %s\n", visible(c.Text), visible(c.Reason))
+	}
+	for _, w := range x.Waiting {
+		fmt.Fprintf(&b, "      waits        %s\n", visible(w))
+	}
+	if !x.Next.IsZero() {
+		fmt.Fprintf(&b, "  next slot %s\n", a.when(x.Next))
+	}
+	return b.String()
+}
+
+// explainSlot tells what was decided about a slot, or about that of a run.
+func (a *app) explainSlot(e *engine.Engine, path string, o explainOptions) error {
+	rid, slot, err := a.slotMeant(e, path, o)
+	if err != nil {
+		return err
+	}
+	said, err := e.ExplainSlot(context.Background(), path, rid, slot)
+	if err != nil {
+		return err
+	}
+	if a.global.output != "table" && a.global.output != "plain" {
+		return a.value(said)
+	}
+	text := fmt.Sprintf("%s/%s slot %s: %s", path, rid, a.when(said.Slot), said.Decision)
+	if said.Count > 1 {
+		text += fmt.Sprintf(" (%d slots, up to %s)", said.Count, a.when(said.Last))
+	}
+	text += ": " + visible(said.Reason)
+	if said.Run != "" {
+		text += ", run " + said.Run + " " + said.State
+	}
+	return a.write(text + "\n")
+}
+
+// slotMeant is the slot of --slot, or that of the run of --run.
+func (a *app) slotMeant(e *engine.Engine, path string, o explainOptions) (rid string, slot time.Time, err error) {
+	if o.run != "" {
+		return a.slotOfRun(e, path, o.run)
+	}
+	picked, err := a.pickedTasks(e, path, o.Selection)
+	if err != nil {
+		return "", slot, err
+	}
+	if len(picked) != 1 {
+		return "", slot, usage("--slot is of one task: which? --rid %s", picked[0].ID.RID)
+	}
+	slot, err = o.slot.in(time.Local)
+	return picked[0].ID.RID, slot, err
+}
+
+func (a *app) slotOfRun(e *engine.Engine, path, id string) (rid string, slot time.Time, err error) {
+	runs, _, err := e.History(context.Background(), path, state.Query{Service: path, ID: id, Limit: 2}, false)
+	switch {
+	case err != nil:
+		return "", slot, err
+	case len(runs) != 1:
+		return "", slot, task.Errorf(task.ErrNotFound, "service %s: no run %s, or several", path, id)
+	case runs[0].Slot.IsZero():
+		return "", slot, task.Errorf(task.ErrNotFound, "%s: run %s was asked for by %s, and has no slot", runs[0].Task, runs[0].ID, runs[0].By)
+	}
+	return runs[0].Task.RID, runs[0].Slot, nil
+}
+
+// plannedRow is a task's schedule as programs get it.
+type plannedRow = engine.Planned
+
+func (a *app) printScheduleVerb() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use: "schedule", Short: "Print when each task is due, and what is in its way",
+		Long: `Print for each task that has a schedule its last run, its next start in the zone of the schedule, the schedule, and
+why it would not be started, as far as that can be told now.
+
+` + exitCodes,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.watching(watch, a.printSchedule) },
+	}
+	c.Flags().BoolVar(&watch, "watch", false, "print again every 2 seconds")
+	return c
+}
+
+func (a *app) printSchedule(ctx context.Context) error {
+	e, err := a.reader()
+	if err != nil {
+		return err
+	}
+	paths, err := a.services()
+	if task.ValidPath(a.selector) {
+		paths, err = []string{a.selector}, nil
+	}
+	if err != nil {
+		return err
+	}
+	rows := []plannedRow{}
+	var failed error
+	for _, path := range paths {
+		found, err := e.Schedules(ctx, path)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		rows = append(rows, found...)
+	}
+	l := listing{columns: []string{"SERVICE", "TASK", "LAST RUN", "STATE", "NEXT", "SCHEDULE", "WHY NOT"}, data: rows}
+	for _, r := range rows {
+		l.rows = append(l.rows, a.plannedCells(r))
+		l.colors = append(l.colors, "")
+	}
+	if err := a.list(l); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (a *app) plannedCells(r plannedRow) []string {
+	last, state := "-", "-"
+	if r.Last != nil {
+		last, state = a.when(r.Last.EndedAt), string(r.Last.State)
+	}
+	if r.Running > 0 {
+		state = "running"
+	}
+	next := "never"
+	if !r.Next.IsZero() {
+		next = a.when(r.Next) + " " + r.Zone
+	}
+	why := r.Why
+	for _, w := range r.Waiting {
+		why = strings.TrimPrefix(why+"; waits: "+w, "; ")
+	}
+	return []string{r.Service, r.Task, last, state, next, r.Schedule, why}
+}
