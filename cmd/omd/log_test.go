@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"om/engine"
+	"om/task"
+)
+
+func TestRedacted(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"exit code 3", "exit code 3"},
+		{`a: "secret": wanted b`, `a: "…": wanted b`},
+		{`"a \"b\" c" d`, `"…" d`},
+		{`open "end`, `open "…"`},
+		{`"a" and "b\\" c`, `"…" and "…" c`},
+	} {
+		if got := redacted(c.text); got != c.want {
+			t.Errorf("redacted(%q) = %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+// TestJournal: the priority is in front of each line, and nothing that the journal knows is in it.
+func TestJournal(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(newJournal(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log.Debug("a")
+	log.Info("b", "k", "v w")
+	log.With("x", 1).Warn("c\nd")
+	log.Error("e")
+	want := "<7>msg=a\n<6>msg=b k=\"v w\"\n<4>msg=\"c\\nd\" x=1\n<3>msg=e\n"
+	if b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+func TestIsJournal(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, _ := f.Stat()
+	st := info.Sys().(*syscall.Stat_t)
+	stream := fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	if !isJournal(f, stream) || isJournal(f, "1:2") || isJournal(f, "") {
+		t.Errorf("isJournal does not know %s", stream)
+	}
+}
+
+// TestTold: each decision that matters is one line with its fields.
+func TestTold(t *testing.T) {
+	at := time.Date(2026, 3, 29, 2, 0, 0, 0, time.UTC)
+	run := task.Run{ID: "r1", Task: task.ID{Service: "s", RID: "task#0"}, Slot: at, Origin: task.Scheduled, Attempt: 1, State: task.Running, StartedAt: at}
+	over := run
+	over.State, over.ExitCode, over.EndedAt, over.Reason = task.Failed, 3, at.Add(2*time.Second), `"-psecret": no`
+	lost := run
+	lost.State, lost.Reason = task.Lost, "its supervisor is gone"
+	slot := func(d task.SlotDecision, n int) task.Slot {
+		return task.Slot{Task: run.Task, At: at, Last: at.Add(time.Hour), Count: n, Decision: d, Reason: "why " + string(d)}
+	}
+	turn := engine.Turn{TickReport: engine.TickReport{
+		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over}, Lost: []task.Run{lost},
+		Slots:    []task.Slot{slot(task.SlotSkip, 1), slot(task.SlotMissed, 2), slot(task.SlotExpired, 1), slot(task.SlotPending, 1)},
+		Changed:  []string{"bad", "good"},
+		Rejected: []engine.Rejection{{Service: "bad", Place: "bad.conf:3: [task#0] command", LastGood: true}},
+		Removed:  []string{"gone"}, Problems: []string{`x "secret"`},
+	}, First: true, Services: 1, Tasks: 2, Running: 3}
+	var b bytes.Buffer
+	tell := &teller{log: slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})), said: map[string]time.Time{}}
+	tell.tell(turn, errors.New(`y "secret"`))
+	tell.tell(engine.Turn{TickReport: engine.TickReport{At: at.Add(time.Minute), Problems: turn.Problems}}, nil)
+	log := b.String()
+	for _, want := range []string{
+		`level=WARN msg="clock jump" reason="set back"`,
+		`level=ERROR msg="config rejected" service=bad reason="bad.conf:3: [task#0] command" last_good=true`,
+		`level=DEBUG msg="config read" service=good`,
+		`level=INFO msg="config removed" service=gone`,
+		`level=ERROR msg=lost service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason="its supervisor is gone"`,
+		`level=WARN msg=ended service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 state=error exit_code=3 seconds=2 reason="\"…\": no"`,
+		`level=INFO msg=started service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason=schedule attempt=1`,
+		`level=INFO msg=skipped service=s task=task#0 slot=2026-03-29T02:00:00Z reason="why skip"`,
+		`level=WARN msg=missed service=s task=task#0 slot=2026-03-29T02:00:00Z slot_last=2026-03-29T03:00:00Z count=2 reason="why missed"`,
+		`level=WARN msg=expired service=s task=task#0`,
+		`level=DEBUG msg=waits service=s task=task#0`,
+		`level=WARN msg=problem reason="x \"…\""`,
+		`level=ERROR msg="a turn failed" reason="y \"…\""`,
+	} {
+		if strings.Count(log, want) != 1 {
+			t.Errorf("want once: %s", want)
+		}
+	}
+	if strings.Contains(log, "secret") || t.Failed() {
+		t.Errorf("the log:\n%s", log)
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"om/notice"
+	"om/task"
+)
+
+// maxMailOutput is how much of the end of the output is in a mail.
+const maxMailOutput = 16 << 10
+
+// lastOutput is the end of what a run wrote, at most so many bytes; nothing where it is not kept, or no longer.
+func lastOutput(ctx context.Context, path string, most int) []byte {
+	if path == "" || most <= 0 {
+		return nil
+	}
+	var last []byte
+	for r, err := range task.ReadOutput(path) {
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+		if r.Lost > 0 {
+			last = append(last, fmt.Sprintf("[... %d bytes were not kept ...]\n", r.Lost)...)
+		}
+		last = append(last, r.Bytes...)
+		if r.Full {
+			last = append(last, '\n')
+		}
+		if len(last) > 2*most+4096 {
+			last = append(last[:0], last[len(last)-most:]...)
+		}
+	}
+	return last[max(0, len(last)-most):]
+}
+
+// subject says it all in a line.
+func subject(e *notice.Event) string {
+	what := e.Type
+	switch {
+	case e.Run != nil && e.Type == task.EventStarted:
+	case e.Run != nil:
+		what = fmt.Sprintf("%s (%s) after %s", e.Type, ending(e.Run), duration(e.Run))
+	case e.Slots != nil:
+		what = fmt.Sprintf("%s: %d slots since %s", e.Type, e.Slots.Count, moment(e.Slots.First))
+	}
+	return notice.Line(fmt.Sprintf("[om] %s %s %s: %s", e.Node, e.Service, e.Task, what))
+}
+
+func ending(r *notice.Run) string {
+	switch {
+	case r.Signal != "":
+		return r.State + ", " + r.Signal
+	case r.State == string(task.Lost) || r.State == string(task.Cancelled):
+		return r.State
+	}
+	return fmt.Sprintf("%s, exit code %d", r.State, r.ExitCode)
+}
+
+func duration(r *notice.Run) string {
+	d := time.Duration(r.Seconds * float64(time.Second))
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}
+
+// mailBody is the text of a mail.
+func mailBody(e *notice.Event, output []byte) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", e.Summary)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%-10s %s\n", name+":", notice.Line(value))
+		}
+	}
+	line("node", e.Node)
+	line("service", e.Service)
+	line("task", e.Task)
+	if r := e.Run; r != nil {
+		line("run", r.ID)
+		line("state", r.State)
+		line("reason", r.Reason)
+		line("slot", moment(r.Slot))
+		line("started", moment(r.Started))
+		line("ended", moment(r.Ended))
+		line("attempt", fmt.Sprint(r.Attempt))
+	}
+	if s := e.Slots; s != nil {
+		line("slots", fmt.Sprintf("%d, %s to %s", s.Count, moment(s.First), moment(s.Last)))
+		line("reason", s.Reason)
+	}
+	if f := e.Streak; f != nil {
+		line("failures", fmt.Sprintf("%d in a row, since %s", f.Runs, moment(f.Since)))
+	}
+	if len(output) > 0 {
+		fmt.Fprintf(&b, "\nThe end of its output:\n\n%s\n", printable(output))
+	}
+	return b.String()
+}
+
+// printable makes text of what a command wrote: what would steer a terminal is shown, and hurts nobody.
+func printable(raw []byte) string {
+	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(string(raw), "\ufffd") {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+			fmt.Fprintf(&b, "\\x%02x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

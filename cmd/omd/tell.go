@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"om/engine"
+	"om/task"
+)
+
+// teller logs what turns did: a line for each decision that matters.
+type teller struct {
+	log  *slog.Logger
+	said map[string]time.Time // what goes on being wrong is told once an hour
+}
+
+const sayAgain = time.Hour
+
+func (t *teller) tell(turn engine.Turn, err error) {
+	if turn.Reloaded {
+		t.log.Info("read again", "services", turn.Services, "tasks", turn.Tasks)
+	}
+	if turn.Clock != "" {
+		t.log.Warn("clock jump", "reason", turn.Clock)
+	}
+	t.files(turn)
+	t.runs(turn)
+	for _, s := range turn.Slots {
+		t.slot(s)
+	}
+	t.problems(turn, err)
+	if turn.First && err == nil {
+		t.log.Info("ready", "services", turn.Services, "tasks", turn.Tasks, "running", turn.Running)
+	}
+}
+
+func (t *teller) files(turn engine.Turn) {
+	if turn.Node != nil {
+		t.once(turn.At, slog.LevelError, "config rejected", "file", "node.conf", "reason", "the settings of before stay: "+redacted(turn.Node.Error()))
+	}
+	rejected := map[string]bool{}
+	for _, r := range turn.Rejected {
+		rejected[r.Service] = true
+		t.log.Error("config rejected", "service", r.Service, "reason", redacted(r.Place), "last_good", r.LastGood)
+	}
+	level := slog.LevelInfo
+	if turn.First {
+		level = slog.LevelDebug // all of them
+	}
+	for _, path := range turn.Changed {
+		if !rejected[path] {
+			t.log.Log(context.Background(), level, "config read", "service", path)
+		}
+	}
+	for _, path := range turn.Removed {
+		t.log.Info("config removed", "service", path)
+	}
+}
+
+func (t *teller) runs(turn engine.Turn) {
+	for _, run := range turn.Lost {
+		t.log.Error("lost", about(run, "reason", redacted(run.Reason))...)
+	}
+	for _, run := range turn.Ended {
+		t.ended(run)
+	}
+	for _, run := range turn.Started {
+		if run.State.Final() {
+			t.ended(run)
+			continue
+		}
+		t.log.Info("started", about(run, "reason", string(run.Origin), "attempt", run.Attempt)...)
+	}
+}
+
+func (t *teller) ended(run task.Run) {
+	level := slog.LevelInfo
+	if run.State != task.Complete {
+		level = slog.LevelWarn
+	}
+	more := []any{"state", string(run.State), "exit_code", run.Code()}
+	if !run.StartedAt.IsZero() {
+		more = append(more, "seconds", run.EndedAt.Sub(run.StartedAt).Seconds())
+	}
+	if run.Reason != "" {
+		more = append(more, "reason", redacted(run.Reason))
+	}
+	t.log.Log(context.Background(), level, "ended", about(run, more...)...)
+}
+
+// about has the fields that each line about a run has. Neither argv nor environment is among them.
+func about(run task.Run, more ...any) []any {
+	fields := []any{"service", run.Task.Service, "task", run.Task.RID}
+	if !run.Slot.IsZero() {
+		fields = append(fields, "slot", run.Slot.UTC().Format(time.RFC3339))
+	}
+	return append(append(fields, "run", run.ID), more...)
+}
+
+func (t *teller) slot(s task.Slot) {
+	words := map[task.SlotDecision]string{task.SlotSkip: "skipped", task.SlotMissed: "missed", task.SlotExpired: "expired", task.SlotPending: "waits"}
+	msg, ok := words[s.Decision]
+	if !ok {
+		return
+	}
+	level := slog.LevelInfo
+	switch s.Decision {
+	case task.SlotMissed, task.SlotExpired:
+		level = slog.LevelWarn
+	case task.SlotPending:
+		level = slog.LevelDebug
+	case task.SlotRun, task.SlotSkip:
+	}
+	fields := []any{"service", s.Task.Service, "task", s.Task.RID, "slot", s.At.UTC().Format(time.RFC3339)}
+	if s.Count > 1 {
+		fields = append(fields, "slot_last", s.Last.UTC().Format(time.RFC3339), "count", s.Count)
+	}
+	if s.RunID != "" {
+		fields = append(fields, "run", s.RunID)
+	}
+	t.log.Log(context.Background(), level, msg, append(fields, "reason", redacted(s.Reason))...)
+}
+
+func (t *teller) problems(turn engine.Turn, err error) {
+	for _, p := range turn.Problems {
+		t.once(turn.At, slog.LevelWarn, "problem", "reason", redacted(p))
+	}
+	if turn.Deferred != "" {
+		t.once(turn.At, slog.LevelWarn, "nothing is decided", "reason", turn.Deferred)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.once(turn.At, slog.LevelError, "a turn failed", "reason", redacted(err.Error()))
+	}
+}
+
+// once tells a thing, unless it was told within the hour.
+func (t *teller) once(at time.Time, level slog.Level, msg string, fields ...any) {
+	key := msg
+	for _, f := range fields {
+		if text, ok := f.(string); ok {
+			key += "\x00" + text
+		}
+	}
+	if before, ok := t.said[key]; ok && at.Sub(before) < sayAgain && at.After(before.Add(-sayAgain)) {
+		return
+	}
+	for old, when := range t.said {
+		if at.Sub(when) >= sayAgain {
+			delete(t.said, old)
+		}
+	}
+	t.said[key] = at
+	t.log.Log(context.Background(), level, msg, fields...)
+}
