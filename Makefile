@@ -12,25 +12,27 @@ SOURCES  := go.mod go.sum $(shell find . \( -name bin -o -name .git -o -name tes
 
 bindir  := $(DESTDIR)$(PREFIX)/bin
 mandir  := $(DESTDIR)$(PREFIX)/share/man
+unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
+docdir  := $(DESTDIR)$(PREFIX)/share/doc/om
 bashdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 zshdir  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 fishdir := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 linter  := bin/tools/golangci-lint-$(GOLANGCI)
 
-.PHONY: help build demo test race lint fmt fuzz bench cover man install uninstall
+.PHONY: help build demo test race lint fmt fuzz soak bench cover man install uninstall
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A static binary starts 0.4 ms sooner. Where the C library has no archive, the link is dynamic.
-build: ## builds bin/om
+build: ## builds bin/om and bin/omd
 	@mkdir -p bin
 	@static=; if echo 'int main(void) { return 0; }' | $$($(GO) env CC) -static -x c - -o /dev/null 2>/dev/null; then \
 		static='-linkmode external -extldflags -static'; \
 	else echo 'no libc.a: bin/om is linked dynamically'; fi; \
-	set -x; $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags "-s -w -X main.version=$(VERSION) $$static" -o bin/om ./cmd/om
+	set -x; $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags "-s -w -X main.version=$(VERSION) $$static" -o bin/ ./cmd/om ./cmd/omd
 
-bin/om: $(SOURCES)
+bin/om bin/omd &: $(SOURCES)
 	@$(MAKE) --no-print-directory build
 
 demo: build ## shows the main job of om on the demo service
@@ -59,6 +61,11 @@ fuzz: ## runs each fuzz target for 30 s; T=10m for longer
 		done; \
 	done
 
+# What fails prints its seed and a picture of what happened. As root it also fills a disk and makes it read-only.
+soak: ## kills, crowds and fills om for MINUTES=10, by chance or as SEED= says
+	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 ./soak -args -seed $(or $(SEED),0) -minutes $(or $(MINUTES),10)
+	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 -run 'TestCatchup|TestTicksAndLoop' ./engine -args -seed $(or $(SEED),0)
+
 bench: build ## runs the benchmarks and the figures, beside their limits
 	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./...
 
@@ -74,8 +81,12 @@ man: ## renders the manual pages in bin/man
 		(set -x; mandoc -T html -O man=%N.%S.html $$page >bin/man/$${page#man/}.html && mandoc -T utf8 $$page >bin/man/$${page#man/}.txt) || exit 1; \
 	done
 
-install: bin/om ## installs om, its manual pages and completions; honours PREFIX and DESTDIR
+install: bin/om bin/omd ## installs om, omd, units, manual pages and completions; honours PREFIX and DESTDIR
 	install -D -m 0755 bin/om $(bindir)/om
+	install -D -m 0755 bin/omd $(bindir)/omd
+	mkdir -p $(unitdir) $(docdir)
+	for unit in om.service om-tick.service om-tick.timer; do sed 's,@PREFIX@,$(PREFIX),g' docs/systemd/$$unit >$(unitdir)/$$unit || exit 1; done
+	sed 's,@PREFIX@,$(PREFIX),g' docs/om.crontab >$(docdir)/om.crontab
 	for page in man/*.[0-9]; do install -D -m 0644 $$page $(mandir)/man$${page##*.}/$${page#man/} || exit 1; done
 	mkdir -p $(bashdir) $(zshdir) $(fishdir)
 	bin/om completion bash >$(bashdir)/om
@@ -83,7 +94,9 @@ install: bin/om ## installs om, its manual pages and completions; honours PREFIX
 	bin/om completion fish >$(fishdir)/om.fish
 
 uninstall: ## removes what install installed
-	rm -f $(bindir)/om $(bashdir)/om $(zshdir)/_om $(fishdir)/om.fish
+	rm -f $(bindir)/om $(bindir)/omd $(unitdir)/om.service $(unitdir)/om-tick.service $(unitdir)/om-tick.timer $(docdir)/om.crontab
+	rmdir $(docdir) 2>/dev/null || true
+	rm -f $(bashdir)/om $(zshdir)/_om $(fishdir)/om.fish
 	for page in man/*.[0-9]; do rm -f $(mandir)/man$${page##*.}/$${page#man/}; done
 
 # The linter at its pinned version: the one that is installed, or one built here.

@@ -1,0 +1,485 @@
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+// mark is a line of the probe.
+type mark struct {
+	begin   bool
+	task    task.ID
+	slot    time.Time
+	run     string
+	attempt int
+	pid     int
+	up      float64 // seconds since the host was started
+}
+
+// history is all that is known when it is over.
+type history struct {
+	*world
+
+	marks    []mark
+	runs     map[string]task.Run
+	slots    map[task.ID][]task.Slot // oldest first
+	cursors  map[task.ID]task.Cursor
+	tasks    map[task.ID]task.Task
+	calendar map[task.ID]func(time.Time) (time.Time, bool)
+	began    map[string]mark
+	ended    map[string]mark
+	faults   int
+}
+
+// mostFaults is how many are told: the first say it.
+const mostFaults = 40
+
+func (h *history) fault(format string, args ...any) {
+	h.Helper()
+	if h.faults++; h.faults <= mostFaults {
+		h.Errorf(format, args...)
+	}
+}
+
+// check holds the record against what the tasks wrote and what the schedules say.
+func (w *world) check() *history {
+	w.Helper()
+	h := w.read()
+	h.checkMarks()
+	h.checkRuns()
+	for id := range h.tasks {
+		h.checkSlots(id)
+		h.checkOrder(id)
+	}
+	h.checkLocks()
+	h.checkLeft()
+	if h.faults > mostFaults {
+		w.Errorf("and %d more", h.faults-mostFaults)
+	}
+	w.Logf("%d slots of %d tasks, %d runs, %d begun, %d ended; %s", h.total(), len(h.cursors), len(h.runs), len(h.began), len(h.ended), h.states())
+	w.Logf("the nemesis: %v", w.counts)
+	for line, n := range w.said {
+		w.Logf("said %d times: %s", n, line)
+	}
+	return h
+}
+
+func (h *history) total() (n int) {
+	for _, slots := range h.slots {
+		for _, s := range slots {
+			n += s.Count
+		}
+	}
+	return n
+}
+
+func (h *history) states() string {
+	n := map[string]int{}
+	for _, r := range h.runs {
+		n[string(r.State)]++
+	}
+	for _, slots := range h.slots {
+		for _, s := range slots {
+			n["slots:"+string(s.Decision)] += s.Count
+		}
+	}
+	return fmt.Sprint(n)
+}
+
+// read reads everything.
+func (w *world) read() *history {
+	w.Helper()
+	h := &history{
+		world: w, runs: map[string]task.Run{}, slots: map[task.ID][]task.Slot{}, cursors: map[task.ID]task.Cursor{}, tasks: map[task.ID]task.Task{},
+		calendar: map[task.ID]func(time.Time) (time.Time, bool){}, began: map[string]mark{}, ended: map[string]mark{},
+	}
+	h.readProbes()
+	db := w.record()
+	defer func() { _ = db.Close() }()
+	runs, err := db.Runs(context.Background(), state.Query{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, r := range runs {
+		h.runs[r.ID] = r
+	}
+	slots, err := db.Slots(context.Background(), state.Query{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, s := range slices.Backward(slots) {
+		h.slots[s.Task] = append(h.slots[s.Task], s)
+	}
+	for _, c := range w.cursors() {
+		h.cursors[c.Task] = c
+	}
+	holds, err := db.Holds(context.Background())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, hold := range holds {
+		h.fault("lock %s is held by run %s of %s still", hold.Name, hold.Run.ID, hold.Run.Task)
+	}
+	h.readTasks()
+	return h
+}
+
+func (w *world) record() *state.DB {
+	w.Helper()
+	db, err := state.Open(context.Background(), state.Options{Path: filepath.Join(w.state, "om.db"), ReadOnly: true, Now: time.Now})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return db
+}
+
+// cursors are those of the record.
+func (w *world) cursors() []task.Cursor {
+	w.Helper()
+	db := w.record()
+	defer func() { _ = db.Close() }()
+	all, err := db.Cursors(context.Background(), "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// note keeps where the cursors are before anything is due.
+func (w *world) note() {
+	for _, c := range w.cursors() {
+		w.first[c.Task] = c.At
+	}
+}
+
+func (h *history) readProbes() {
+	text, err := os.ReadFile(filepath.Join(h.dir, "probes"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) != 8 {
+			h.Fatalf("the probe wrote %q", line)
+		}
+		m := mark{begin: f[0] == "begin", task: task.ID{Service: f[1], RID: f[2]}, run: f[4]}
+		var errs [4]error
+		m.slot, errs[0] = time.Parse(time.RFC3339, f[3])
+		m.attempt, errs[1] = strconv.Atoi(f[5])
+		m.pid, errs[2] = strconv.Atoi(f[6])
+		m.up, errs[3] = strconv.ParseFloat(f[7], 64)
+		if errs != [4]error{} {
+			h.Fatalf("the probe wrote %q: %v", line, errs)
+		}
+		h.marks = append(h.marks, m)
+	}
+}
+
+func (h *history) readTasks() {
+	e, err := engineIn(h.etc, h.state)
+	if err != nil {
+		h.Fatal(err)
+	}
+	paths, err := service.List(h.etc)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, path := range paths {
+		svc, err := service.Read(h.etc, path, e.Node)
+		if err != nil {
+			h.Fatal(err)
+		}
+		for _, p := range svc.Problems {
+			if p.Severity == service.Error {
+				h.Fatalf("the checker can't read a file of its own: %s", p.String())
+			}
+		}
+		for _, t := range svc.Tasks {
+			h.tasks[t.ID] = t
+			if t.Schedule == "" || t.Disable {
+				continue
+			}
+			cal, err := e.Node.Calendar(&t, e.Node.Seed(&t))
+			if err != nil {
+				h.Fatal(err)
+			}
+			h.calendar[t.ID] = func(after time.Time) (time.Time, bool) { return cal.Next(after, after) }
+		}
+	}
+}
+
+// checkMarks: no attempt of a slot begins twice, each has its run, and its end once.
+func (h *history) checkMarks() {
+	type start struct {
+		task    task.ID
+		slot    string
+		attempt int
+	}
+	starts := map[start]mark{}
+	for _, m := range h.marks {
+		r, known := h.runs[m.run]
+		switch {
+		case !known:
+			h.fault("%s slot %s: run %s wrote a line and is not on record", m.task, short(m.slot), m.run)
+		case r.Task != m.task || !r.Slot.Equal(m.slot) || r.Attempt != m.attempt:
+			h.fault("%s slot %s attempt %d: run %s is on record as %s slot %s attempt %d", m.task, short(m.slot), m.attempt, m.run, r.Task, short(r.Slot), r.Attempt)
+		}
+		if !m.begin {
+			if was, twice := h.ended[m.run]; twice {
+				h.fault("%s slot %s: run %s ended twice, as %d and %d", m.task, short(m.slot), m.run, was.pid, m.pid)
+			}
+			if _, begun := h.began[m.run]; !begun {
+				h.fault("%s slot %s: run %s ended and did not begin", m.task, short(m.slot), m.run)
+			}
+			h.ended[m.run] = m
+			continue
+		}
+		if was, twice := h.began[m.run]; twice {
+			h.fault("%s slot %s: run %s began twice, as %d and %d", m.task, short(m.slot), m.run, was.pid, m.pid)
+		}
+		h.began[m.run] = m
+		key := start{m.task, m.slot.String(), m.attempt}
+		if was, twice := starts[key]; twice {
+			h.fault("%s slot %s attempt %d began TWICE: runs %s and %s", m.task, short(m.slot), m.attempt, was.run, m.run)
+		}
+		starts[key] = m
+	}
+}
+
+// checkRuns: each run has ended as its probe says, has one slot, and as many attempts as it may.
+func (h *history) checkRuns() {
+	type attempt struct {
+		task   task.ID
+		slot   string
+		number int
+	}
+	attempts := map[attempt]task.Run{}
+	for _, r := range h.runs {
+		key := attempt{r.Task, r.Slot.String(), r.Attempt}
+		if was, twice := attempts[key]; twice {
+			h.fault("%s slot %s attempt %d is on record twice: %s and %s", r.Task, short(r.Slot), r.Attempt, was.ID, r.ID)
+		}
+		attempts[key] = r
+		h.checkEnd(r)
+		if r.Slot.IsZero() {
+			h.fault("%s: run %s has no slot", r.Task, r.ID)
+		}
+	}
+	for key, r := range attempts {
+		t := h.tasks[r.Task]
+		_, again := attempts[attempt{key.task, key.slot, key.number + 1}]
+		if r.State == task.Lost && t.Plan.Delivery == task.AtLeastOnce && r.Attempt <= t.Plan.LostRetry && !again && h.hadTime(r) {
+			h.fault("%s slot %s: attempt %d was lost at %s and NOT REPEATED", r.Task, short(r.Slot), r.Attempt, short(r.EndedAt))
+		}
+		if key.number == 1 {
+			continue
+		}
+		before, ok := attempts[attempt{key.task, key.slot, key.number - 1}]
+		again = before.State == task.Lost && t.Plan.Delivery == task.AtLeastOnce && before.Attempt <= max(t.Plan.LostRetry, t.Plan.Retries) ||
+			before.State == task.Failed && before.Attempt <= t.Plan.Retries
+		if !ok || !again {
+			h.fault("%s slot %s: attempt %d after one that is %q: %+v", r.Task, short(r.Slot), r.Attempt, before.State, before)
+		}
+	}
+}
+
+// hadTime says that the next slot came so long after a run was marked that it had to be repeated before.
+func (h *history) hadTime(r task.Run) bool {
+	next, ok := h.calendar[r.Task](r.Slot)
+	return !ok || next.Sub(r.EndedAt) > 8*time.Second
+}
+
+// checkEnd: what the record says of the end of a run is what happened.
+func (h *history) checkEnd(r task.Run) {
+	_, began := h.began[r.ID]
+	_, ended := h.ended[r.ID]
+	t := h.tasks[r.Task]
+	switch r.State {
+	case task.Complete, task.Failed:
+		if !began || !ended {
+			if h.lenient && r.State == task.Failed {
+				return // it could not be started, and says so
+			}
+			h.fault("%s slot %s: run %s is %s, and its probe began %v, ended %v (%s)", r.Task, short(r.Slot), r.ID, r.State, began, ended, r.Reason)
+		}
+		if wanted := strings.HasSuffix(t.Command, " 1"); wanted != (r.State == task.Failed) {
+			h.fault("%s slot %s: run %s of %q is %s: %s", r.Task, short(r.Slot), r.ID, t.Command, r.State, r.Reason)
+		}
+	case task.Lost:
+		if began && !h.killed[r.PID] {
+			h.fault("%s slot %s: run %s is lost, its probe began, and nobody killed its supervisor %d (%s)", r.Task, short(r.Slot), r.ID, r.PID, r.Reason)
+		}
+	case task.Cancelled:
+		if !strings.HasPrefix(string(t.Overlap), "replace") {
+			h.fault("%s slot %s: run %s was cancelled by nobody: %s", r.Task, short(r.Slot), r.ID, r.Reason)
+		}
+	default:
+		h.fault("%s slot %s: run %s is %s in the end: %s", r.Task, short(r.Slot), r.ID, r.State, r.Reason)
+	}
+}
+
+// checkSlots: the instants of the schedule from the first cursor to the last are in the rows of the task, each
+// in one, and no others are; what was decided to run has its run.
+func (h *history) checkSlots(id task.ID) {
+	rows := h.slots[id]
+	ran := map[string]bool{}
+	for i, s := range rows {
+		h.checkRow(s, ran)
+		if i > 0 && !s.At.After(rows[i-1].Last) {
+			h.fault("%s: slots %s and %s overlap", id, row(rows[i-1]), row(s))
+		}
+	}
+	for _, r := range h.runs {
+		if r.Task == id && !ran[r.ID] && r.Attempt == 1 {
+			h.fault("%s: run %s of slot %s (%s) has no slot on record", id, r.ID, short(r.Slot), r.State)
+		}
+	}
+	cursor, placed := h.cursors[id]
+	first, known := h.first[id]
+	next := h.calendar[id]
+	if !placed || !known || next == nil || h.moved[id] || h.loose[id] {
+		return
+	}
+	at, ok := next(first)
+	for _, s := range rows {
+		if s.Last.After(cursor.At) {
+			h.fault("%s: %s is after the cursor, which is at %s", id, row(s), short(cursor.At))
+		}
+		for ; ok && at.Before(s.At); at, ok = next(at) {
+			h.fault("%s: slot %s is UNACCOUNTED: the next row is %s", id, short(at), row(s))
+			if h.faults > mostFaults {
+				return
+			}
+		}
+		n, last := 0, time.Time{}
+		for ; ok && !at.After(s.Last); at, ok = next(at) {
+			n, last = n+1, at
+		}
+		if n != s.Count || !last.Equal(s.Last) {
+			h.fault("%s: %s has %d slots of the schedule, up to %s", id, row(s), n, short(last))
+		}
+	}
+	for ; ok && !at.After(cursor.At); at, ok = next(at) {
+		h.fault("%s: slot %s is UNACCOUNTED: no row after it, the cursor is at %s", id, short(at), short(cursor.At))
+	}
+}
+
+// checkRow: a slot that runs is one, and has its run; no other has one.
+func (h *history) checkRow(s task.Slot, ran map[string]bool) {
+	r, known := h.runs[s.RunID]
+	switch {
+	case s.Decision == task.SlotPending:
+		h.fault("%s: %s is pending in the end", s.Task, row(s))
+	case s.Count < 1 || s.Count == 1 != s.At.Equal(s.Last):
+		h.fault("%s: %s counts %d", s.Task, row(s), s.Count)
+	case s.Reason == "":
+		h.fault("%s: %s has no reason", s.Task, row(s))
+	case s.Decision != task.SlotRun:
+	case s.Count != 1 || !known || r.Task != s.Task || !r.Slot.Equal(s.At) || r.Attempt != 1:
+		h.fault("%s: %s: its run is %q slot %s attempt %d", s.Task, row(s), r.ID, short(r.Slot), r.Attempt)
+	default:
+		ran[r.ID] = true
+	}
+}
+
+// checkOrder: slots begin in their order, and one at a time.
+func (h *history) checkOrder(id task.ID) {
+	t := h.tasks[id]
+	if t.Overlap == task.OverlapAllow || t.MaxParallel != 1 {
+		return
+	}
+	var now, newest mark
+	for _, m := range h.marks {
+		switch _, ends := h.ended[m.run]; {
+		case m.task != id:
+		case !m.begin:
+			if m.run == now.run {
+				now = mark{}
+			}
+		default:
+			if now.run != "" {
+				h.fault("%s: run %s of slot %s began while %s of slot %s was at work (up %v, %v): %s, %s", id, m.run, short(m.slot), now.run, short(now.slot), now.up, m.up, h.runs[now.run].State, h.runs[m.run].State)
+			}
+			if m.slot.Before(newest.slot) || m.slot.Equal(newest.slot) && m.attempt <= newest.attempt {
+				h.fault("%s: slot %s attempt %d began after slot %s attempt %d", id, short(m.slot), m.attempt, short(newest.slot), newest.attempt)
+			}
+			newest = m
+			if ends { // when those ended that were killed, nobody knows here
+				now = m
+			}
+		}
+	}
+}
+
+// checkLocks: never are there more at work than a lock has places.
+func (h *history) checkLocks() {
+	places := map[string]int{}
+	for _, t := range h.tasks {
+		for _, l := range t.Plan.LockList() {
+			places[l.Name] = l.Places
+		}
+	}
+	for name, most := range places {
+		atWork := map[string]bool{}
+		for _, m := range h.marks {
+			t := h.tasks[m.task]
+			if !slices.ContainsFunc(t.Plan.LockList(), func(l task.Lock) bool { return l.Name == name }) {
+				continue
+			}
+			if _, ends := h.ended[m.run]; m.begin && ends {
+				atWork[m.run] = true
+			} else {
+				delete(atWork, m.run)
+			}
+			if len(atWork) > most {
+				h.fault("lock %s:%d: %d at work when run %s of %s began: %v", name, most, len(atWork), m.run, m.task, atWork)
+			}
+		}
+	}
+}
+
+// checkLeft: no process, no journal and no cgroup is left.
+func (h *history) checkLeft() {
+	for _, pid := range h.processes() {
+		h.fault("process %d is left: %s", pid, cmdline(pid))
+	}
+	entries, err := os.ReadDir(filepath.Join(h.state, "journal"))
+	if err != nil && !os.IsNotExist(err) {
+		h.Fatal(err)
+	}
+	for _, e := range entries {
+		h.fault("journal %s is left", e.Name())
+	}
+	leaves, _ := filepath.Glob("/sys/fs/cgroup/om-*")
+	deeper, _ := filepath.Glob("/sys/fs/cgroup/*/om-*")
+	for _, leaf := range append(leaves, deeper...) {
+		if _, ours := h.runs[strings.TrimPrefix(filepath.Base(leaf), "om-")]; ours {
+			h.fault("cgroup %s is left", leaf)
+		}
+	}
+}
+
+func short(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02T15:04:05")
+}
+
+func row(s task.Slot) string {
+	text := fmt.Sprintf("%s %s", s.Decision, short(s.At))
+	if s.Count > 1 {
+		text += fmt.Sprintf("..%s (%d)", short(s.Last), s.Count)
+	}
+	return text + " " + s.Reason
+}

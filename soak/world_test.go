@@ -1,0 +1,229 @@
+package soak_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"om/task"
+)
+
+// world is one node: its folders, its clock, what happened to it.
+type world struct {
+	*testing.T
+	dir, etc, state string
+	seed            uint64
+	begin           time.Time
+
+	mu      sync.Mutex
+	now     time.Time     // stands still, if set
+	offset  time.Duration // of its clock to the host's
+	events  []event
+	killed  map[int]bool // supervisors, by pid
+	said    map[string]int
+	first   map[task.ID]time.Time // the cursors before anything was due
+	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
+	moved   map[task.ID]bool      // tasks whose schedule was changed
+	counts  map[string]int        // of what the nemesis did
+	files   sync.Mutex            // one breaks them at a time
+	good    string                // the text of what is broken now and then
+	lenient bool                  // the disk was full: what could not be started is no fault
+}
+
+// event is something that the nemesis did.
+type event struct {
+	at   time.Time
+	what string
+}
+
+// probe is the task: a line when it begins and one when it ends, each by one write to the end of one file, whose
+// order is the order of all tasks. Arguments: file, seconds, exit code.
+const probe = `read -r up rest </proc/uptime
+echo "begin $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up" >>"$1"
+[ "$2" = 0 ] || sleep "$2"
+read -r up rest </proc/uptime
+echo "end $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up" >>"$1"
+exit "$3"
+`
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		T: t, dir: t.TempDir(), seed: *seed, begin: time.Now(), killed: map[int]bool{}, said: map[string]int{},
+		first: map[task.ID]time.Time{}, loose: map[task.ID]bool{}, moved: map[task.ID]bool{}, counts: map[string]int{},
+	}
+	if w.seed == 0 {
+		w.seed = uint64(time.Now().UnixNano())
+	}
+	w.etc, w.state = filepath.Join(w.dir, "etc"), filepath.Join(w.dir, "state")
+	w.write("probe.sh", probe)
+	w.write("probes", "")
+	w.write("etc/node.conf", "[node]\nkeep_runs = 10000000\nstartup_parallel = 100\nwait_time_sync = 0s\ntimezone = UTC\n")
+	t.Cleanup(w.end)
+	t.Logf("seed %d: go test ./soak -run '^%s$' -args -seed %d", w.seed, t.Name(), w.seed)
+	return w
+}
+
+// end leaves nothing behind, and draws what happened where that was wrong.
+func (w *world) end() {
+	for _, pid := range w.processes() {
+		if p, err := os.FindProcess(pid); err == nil {
+			_ = p.Kill()
+		}
+	}
+	if w.Failed() {
+		w.Logf("seed %d\n%s", w.seed, w.picture())
+	}
+}
+
+// random is a sequence of choices: another for each n.
+func (w *world) random(n uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, n)) }
+
+func (w *world) write(name, text string) {
+	w.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.Fatal(err)
+	}
+	// In one step: a scan sees the one text or the other.
+	err := os.WriteFile(path+".new", []byte(text), 0o644)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// probing is the command of a task that takes so long and ends with code.
+func (w *world) probing(seconds string, code int) string {
+	return fmt.Sprintf("sh %s %s %s %d", filepath.Join(w.dir, "probe.sh"), filepath.Join(w.dir, "probes"), seconds, code)
+}
+
+// did notes what the nemesis does.
+func (w *world) did(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, event{time.Now(), what})
+	word, _, _ := strings.Cut(what, " ")
+	w.counts[word]++
+}
+
+func (w *world) kills() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for word, count := range w.counts {
+		if strings.HasPrefix(word, "kill-") {
+			n += count
+		}
+	}
+	return n
+}
+
+// setNow makes the clock of the world stand at an instant.
+func (w *world) setNow(at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = at
+}
+
+// process is om or the loop in this world.
+func (w *world) process(name string, args ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		w.Fatal(err)
+	}
+	c := exec.Command(exe)
+	c.Args = append([]string{name}, args...)
+	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=n1", "HOME=" + w.dir}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.now.IsZero() {
+		c.Env = append(c.Env, "NOW="+w.now.Format(time.RFC3339))
+	}
+	c.Env = append(c.Env, "OFFSET="+w.offset.String())
+	c.Stderr = &bytes.Buffer{}
+	return c
+}
+
+// om runs om to its end, which must be a good one, and returns its output.
+func (w *world) om(args ...string) string {
+	w.Helper()
+	c := w.process("om", args...)
+	out, err := c.Output()
+	w.listen(c)
+	if err != nil {
+		w.Fatalf("om %s: %v\n%s", strings.Join(args, " "), err, c.Stderr)
+	}
+	return string(out)
+}
+
+// listen keeps what a process said went wrong.
+func (w *world) listen(c *exec.Cmd) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for line := range strings.Lines(fmt.Sprint(c.Stderr)) {
+		w.said[shape(line)]++
+	}
+}
+
+// shape is a message without what differs each time.
+func shape(line string) string {
+	words := strings.Fields(line)
+	for i, word := range words {
+		if strings.ContainsAny(word, "0123456789") && !strings.Contains(word, "#") {
+			words[i] = "N"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// supervisors are the living ones: those whose journals are there.
+func (w *world) supervisors() (pids []int) {
+	entries, _ := os.ReadDir(filepath.Join(w.state, "journal"))
+	for _, e := range entries {
+		words := strings.Split(strings.TrimSuffix(e.Name(), ".jsonl"), "-")
+		if len(words) < 3 {
+			continue
+		}
+		pid, err := strconv.Atoi(words[len(words)-2])
+		if err == nil && strings.Contains(cmdline(pid), w.dir) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func cmdline(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return string(bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
+}
+
+// processes are all of this world: supervisors, probes, what probes started, and om itself.
+func (w *world) processes() (pids []int) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		environ, _ := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if strings.Contains(cmdline(pid), w.dir) || bytes.Contains(environ, []byte(w.dir)) {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
