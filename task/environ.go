@@ -16,6 +16,9 @@ import (
 // maxVariableFile bounds a file that is read into the environment; the kernel takes 128 KiB a word.
 const maxVariableFile = 64 << 10
 
+// reader reads a file that has at most limit bytes.
+type reader func(path string, limit int) ([]byte, error)
+
 // environment builds the whole environment of a command run as u; a later word replaces an earlier
 // one of the same name.
 func (s *resolution) environment(u User) []string {
@@ -80,7 +83,7 @@ func (s *resolution) locale() string {
 		return s.Locale
 	}
 	for _, path := range [...]string{"/etc/locale.conf", "/etc/default/locale"} {
-		words, _ := readEnvironment(path)
+		words, _ := readEnvironment(path, readFile)
 		for _, word := range words {
 			if value, ok := strings.CutPrefix(word, "LANG="); ok && value != "" {
 				return value
@@ -92,12 +95,19 @@ func (s *resolution) locale() string {
 
 // ownVariables are those that the task adds: files, words, configs, secrets, and the command
 // line's, in this order.
-func (s *resolution) ownVariables() ([]string, error) {
+func (s *resolution) ownVariables(u User) ([]string, error) {
+	read := readFile
+	if s.EUID == 0 {
+		read = func(path string, limit int) ([]byte, error) { return readFor(u, path, limit) }
+	}
 	var list []string
 	for _, path := range s.EnvironmentFile {
 		optional := strings.HasPrefix(path, "-")
 		path = strings.TrimPrefix(path, "-")
-		words, err := readEnvironment(path)
+		words, err := readEnvironment(path, read)
+		if _, refused := errors.AsType[*ResolveError](err); refused {
+			return nil, err
+		}
 		if err != nil && !(optional && errors.Is(err, fs.ErrNotExist)) {
 			return nil, setting("environment_file %q: %s", path, err)
 		}
@@ -105,7 +115,7 @@ func (s *resolution) ownVariables() ([]string, error) {
 	}
 	list = append(list, s.Environment...)
 	for _, files := range [...][]FileVar{s.Configs, s.Secrets} {
-		words, err := fileVariables(files)
+		words, err := fileVariables(files, read)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +162,7 @@ func (t Task) SecretNames() func(name string) bool {
 
 // fileVariables reads variables from files: NAME from the one file it has, or one variable for each
 // file, named after it.
-func fileVariables(files []FileVar) ([]string, error) {
+func fileVariables(files []FileVar, read reader) ([]string, error) {
 	var list []string
 	for _, file := range files {
 		paths, err := filepath.Glob(file.Path)
@@ -163,7 +173,7 @@ func fileVariables(files []FileVar) ([]string, error) {
 			return nil, setting("variable %s: %q finds %d files, wanted one", file.Name, file.Path, len(paths))
 		}
 		for _, path := range paths {
-			value, err := readVariable(path)
+			value, err := readVariable(path, read)
 			if err != nil {
 				return nil, err
 			}
@@ -174,8 +184,11 @@ func fileVariables(files []FileVar) ([]string, error) {
 }
 
 // readVariable reads the value that a file holds, without the newline at its end.
-func readVariable(path string) (string, error) {
-	text, err := readFile(path, maxVariableFile)
+func readVariable(path string, read reader) (string, error) {
+	text, err := read(path, maxVariableFile)
+	if _, refused := errors.AsType[*ResolveError](err); refused {
+		return "", err
+	}
 	if err != nil {
 		return "", setting("variable file %q: %s", path, err)
 	}
@@ -188,8 +201,8 @@ func readVariable(path string) (string, error) {
 
 // readEnvironment reads lines "NAME=value" as systemd's EnvironmentFile has them: comments, an
 // export before the name, quotes around the value.
-func readEnvironment(path string) ([]string, error) {
-	text, err := readFile(path, maxVariableFile)
+func readEnvironment(path string, read reader) ([]string, error) {
+	text, err := read(path, maxVariableFile)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,7 @@ func FuzzReadEnvironment(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		words, err := readEnvironment(path)
+		words, err := readEnvironment(path, readFile)
 		if err != nil {
 			return
 		}
@@ -246,5 +247,55 @@ func TestResolveTimes(t *testing.T) {
 	}
 	if got := j.Steps[0].Command.String(); got != "/bin/true" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestFilesOfTheUser: where the user of a task may place a file of variables, or a link, om reads it with the rights
+// of that user: who may write a folder that root's service names must not see root's files.
+func TestFilesOfTheUser(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	for at := dir; at != os.TempDir(); at = filepath.Dir(at) {
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := write(t, dir, "shadow", "SECRET=of root\n", 0o600)
+	home := filepath.Join(dir, "home")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, home+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, home, "own", "A=own\n", 0o600)
+	for _, path := range []string{home, home + "/link", home + "/own"} {
+		if err := os.Lchown(path, 70002, 70002); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		path string
+		ok   bool
+	}{
+		"root's own, for the user":         {secret, true},
+		"the user's own":                   {home + "/own", true},
+		"a link of the user to root's own": {home + "/link", false},
+	} {
+		for _, set := range []func(*Task){
+			func(k *Task) { k.EnvironmentFile = []string{c.path} },
+			func(k *Task) { k.Configs = []FileVar{{Name: "X", Path: c.path}} },
+			func(k *Task) { k.Secrets = []FileVar{{Name: "X", Path: c.path}} },
+		} {
+			u := accounts(t)
+			k, r := plainTask("/bin/true"), resolver(u)
+			k.Cwd, k.User, r.EUID = "/", "adm", 0
+			set(&k)
+			j, err := k.Resolve(context.Background(), r)
+			refused, _ := errors.AsType[*ResolveError](err)
+			if c.ok && err != nil || !c.ok && (refused == nil || refused.Code != codeNotPermitted || len(j.Steps) > 0) {
+				t.Errorf("%s: got %+v, %v", name, j.Steps, err)
+			}
+		}
 	}
 }

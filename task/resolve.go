@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -99,9 +97,7 @@ func (s *resolution) settings() error {
 	if s.Nice < -20 || s.Nice > 19 {
 		return setting("nice = %d: wanted -20 to 19", s.Nice)
 	}
-	var err error
-	s.vars, err = s.ownVariables()
-	return err
+	return nil
 }
 
 // steps resolves the command and the triggers, in the order in which they run.
@@ -111,7 +107,7 @@ func (s *resolution) steps() error {
 		return err
 	}
 	s.job.User = who.user.Name
-	if err = s.trustedFiles(who.user); err != nil {
+	if s.vars, err = s.ownVariables(who.user); err != nil {
 		return err
 	}
 	trigger := who
@@ -138,25 +134,6 @@ func (s *resolution) steps() error {
 		}
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// trustedFiles refuses files of variables that somebody else than root and the user of the task could
-// have written: what they set (LD_PRELOAD) is what the command does.
-func (s *resolution) trustedFiles(u User) error {
-	if s.EUID != 0 {
-		return nil
-	}
-	paths := slices.Clone(s.EnvironmentFile)
-	for _, file := range slices.Concat(s.Configs, s.Secrets) {
-		found, _ := filepath.Glob(file.Path)
-		paths = append(paths, found...)
-	}
-	for _, path := range paths {
-		if err := Trusted(strings.TrimPrefix(path, "-"), u.UID); err != nil {
-			return notPermitted("%s", err)
 		}
 	}
 	return nil

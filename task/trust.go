@@ -1,12 +1,16 @@
 package task
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLinks is how many symbolic links a path may go through, as the kernel has it (path_resolution(7)).
@@ -44,6 +48,47 @@ func Trusted(path string, owners ...uint32) error {
 		at, rest = start(at, to), append(strings.Split(to, "/"), rest...)
 	}
 	return nil
+}
+
+// readFor reads for root's om a file whose text becomes part of the environment of u. It refuses one that somebody
+// else than root and u could have written: what it sets (LD_PRELOAD) is what the command does. Where u could have
+// placed the file, or a link to one of root's, it is read with the rights of u alone.
+func readFor(u User, path string, limit int) ([]byte, error) {
+	if u.UID == 0 || Trusted(path) == nil {
+		if err := Trusted(path); err != nil {
+			return nil, notPermitted("%s", err)
+		}
+		return readFile(path, limit)
+	}
+	if err := Trusted(path, u.UID); err != nil {
+		return nil, notPermitted("%s", err)
+	}
+	text, err := readAs(u, path, limit)
+	if errors.Is(err, unix.EACCES) {
+		return nil, notPermitted("%s: user %s may place what is found there, and may not read it: %s", path, u.Name, err)
+	}
+	return text, err
+}
+
+// readAs reads a file with the rights of a user and its first group, from a thread that has them (setfsuid(2)) and is not used again.
+func readAs(u User, path string, limit int) (text []byte, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()                                                 // and not unlocked: the thread ends with the function
+		if _, _, no := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); no != 0 { // of this thread alone
+			err = no
+			return
+		}
+		if err = unix.Setfsgid(int(u.GID)); err == nil {
+			err = unix.Setfsuid(int(u.UID))
+		}
+		if err == nil {
+			text, err = readFile(path, limit)
+		}
+	}()
+	<-done
+	return text, err
 }
 
 // start is the folder from which the text of a link is read.
