@@ -91,7 +91,7 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	return p, err
 }
 
-// cursorOf is the cursor on record, or for a schedule that no tick has seen one that begins now.
+// cursorOf is the cursor on record, or for a schedule that no tick has seen one that would begin now.
 func (s *scheduler) cursorOf(svc *service.Service, t *task.Task, cursors []task.Cursor) task.Cursor {
 	digest := planDigest(svc, t)
 	for _, c := range cursors {
@@ -99,7 +99,7 @@ func (s *scheduler) cursorOf(svc *service.Service, t *task.Task, cursors []task.
 			return c
 		}
 	}
-	return task.Cursor{Task: t.ID, Digest: digest, At: s.now}
+	return task.Cursor{Task: t.ID, Digest: digest, At: s.seen(t)}
 }
 
 // nextStart is when the task is due next by its schedule: now, where a slot is outstanding.

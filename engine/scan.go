@@ -234,7 +234,7 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 		if t.Schedule == "" && !hasCursor(had, t.ID) {
 			continue
 		}
-		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.now}
+		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.seen(t)}
 		for _, old := range had {
 			if old.Task == t.ID && old.Digest == c.Digest {
 				c = old
@@ -296,6 +296,15 @@ func neverScheduled(svc *service.Service, t *task.Task) string {
 		return svc.Elsewhere()
 	}
 	return ""
+}
+
+// seen is where the cursor of a task begins that is new, or has another schedule: every slot up to now is passed over.
+func (s *scheduler) seen(t *task.Task) time.Time {
+	cal, err := s.calendar(t)
+	if err != nil {
+		return s.now
+	}
+	return cal.Seen(s.now)
 }
 
 // nextLook is when the task of a cursor is due: zero for never.

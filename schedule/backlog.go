@@ -202,3 +202,14 @@ func (s *Schedule) Decided(slot, now time.Time) time.Time {
 	}
 	return slot
 }
+
+// Seen returns what the last run is, for the next question, of a task that is seen for the first time at now: all
+// slots up to then are passed over. It is the newest of them, not now itself, because a range without an
+// interval would count its own length from there, and begin late.
+func (s *Schedule) Seen(now time.Time) time.Time {
+	newest, _, ok := s.Latest(time.Time{}, now)
+	if !ok {
+		return now
+	}
+	return s.Decided(newest, now)
+}
