@@ -83,7 +83,7 @@ func (e *Engine) meterFile() string { return filepath.Join(e.StateDir, "metrics.
 func (e *Engine) loadMeter(ctx context.Context) (*meter, error) {
 	m := &meter{}
 	text, err := os.ReadFile(e.meterFile())
-	if err == nil && json.Unmarshal(text, m) == nil && m.Tasks != nil {
+	if err == nil && json.Unmarshal(text, m) == nil && m.whole() {
 		return m, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -99,6 +99,18 @@ func (e *Engine) loadMeter(ctx context.Context) (*meter, error) {
 		m.Configs[path] = stamp.Error == ""
 	}
 	return m, err
+}
+
+// whole says that the file had all its parts.
+func (m *meter) whole() bool {
+	ok := m.Records != nil && m.Tasks != nil && m.Configs != nil
+	for _, g := range m.Tasks {
+		ok = ok && g != nil
+	}
+	for _, r := range m.Records {
+		ok = ok && r != nil
+	}
+	return ok
 }
 
 func (m *meter) task(id task.ID) *gauge {

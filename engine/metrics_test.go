@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func readExposition(text string) (map[string]family, error) {
 }
 
 // hall is an engine with a clock of its own, whose runs begin and never end by themselves.
-// The clock is ahead of those of other tests: the ids of a process never go back.
+// The clock is ahead of those of other tests, and of other halls: the ids of a process never go back.
 type hall struct {
 	*testing.T
 	*Engine
@@ -72,10 +73,12 @@ type hall struct {
 	now time.Time
 }
 
+var halls atomic.Int32 // ids are of a process too
+
 func newHall(t *testing.T, files map[string]string) *hall {
 	t.Helper()
 	dir := t.TempDir()
-	h := &hall{T: t, now: time.Date(2056, 3, 1, 0, 0, 30, 0, time.UTC)}
+	h := &hall{T: t, now: time.Date(2056, 3, int(halls.Add(1)), 0, 0, 30, 0, time.UTC)}
 	h.Engine = &Engine{
 		ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state"), Now: func() time.Time { return h.now },
 		Program: "test", EUID: os.Geteuid(), Users: &task.Users{},
@@ -219,11 +222,13 @@ func TestMetricsCounters(t *testing.T) {
 	h.want("om_task_runs_total", task0+`,result="complete"`, 1)
 
 	// A file that is no file of ours any more begins again with what is on record.
-	if err := os.WriteFile(h.meterFile(), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, text := range []string{"{", "null", `{"Tasks":{}}`, `{"Records":{"x":null},"Tasks":{"a/task#0":null},"Configs":{}}`} {
+		if err := os.WriteFile(h.meterFile(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.tick(time.Minute)
+		h.want("om_task_runs_total", task0+`,result="complete"`, 0)
 	}
-	h.tick(time.Minute)
-	h.want("om_task_runs_total", task0+`,result="complete"`, 0)
 
 	// What is gone has no metrics.
 	if err := os.Remove(filepath.Join(h.ConfigDir, "a.conf")); err != nil {
@@ -305,5 +310,24 @@ func TestDelays(t *testing.T) {
 	}
 	if want := [10]int{2, 1, 0, 0, 0, 0, 0, 0, 1, 1}; d.Counts != want {
 		t.Errorf("%v, want %v", d.Counts, want)
+	}
+}
+
+// TestLockIsNoLink: what root's om locks and writes to is not what another user has linked to.
+func TestLockIsNoLink(t *testing.T) {
+	h := newHall(t, nil)
+	if err := os.Mkdir(h.StateDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	precious := filepath.Join(h.ConfigDir, "precious")
+	h.write("precious", "precious")
+	if err := os.Symlink(precious, filepath.Join(h.StateDir, "tick.lock")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Tick(t.Context(), TickOptions{Period: time.Minute}); err == nil {
+		t.Error("a tick followed the link")
+	}
+	if text, err := os.ReadFile(precious); err != nil || string(text) != "precious" {
+		t.Errorf("now it has %q, %v", text, err)
 	}
 }

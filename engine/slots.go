@@ -71,8 +71,12 @@ func (v *view) decideFresh(ctx context.Context) error {
 		return nil
 	}
 	from := v.after.At
-	newest, _, ok := v.cal.Latest(from, v.now)
+	newest, older, ok := v.cal.Latest(from, v.now)
 	if !ok {
+		return nil
+	}
+	if older > manySlots && v.t.Plan.Catchup == "all" && v.full() {
+		v.lookAgain(soon(v.now))
 		return nil
 	}
 	backlog := v.cal.Backlog(from, v.now, v.catchupOf(&v.t))
@@ -116,15 +120,23 @@ func (v *view) held(due []time.Time) bool {
 	if len(due) == 0 || v.originOf(due[0]) != task.Catchup {
 		return false
 	}
-	most := v.Node.StartupParallel
-	if most == 0 {
-		most = runtime.NumCPU()
-	}
-	if v.catchups >= most {
+	if v.full() {
 		return true
 	}
 	v.catchups++
 	return false
+}
+
+// manySlots is from where a backlog costs so much that it is not made up for a task that has to wait anyway.
+const manySlots = 1000
+
+// full says that enough slots of the past were started at once.
+func (v *view) full() bool {
+	most := v.Node.StartupParallel
+	if most == 0 {
+		most = runtime.NumCPU()
+	}
+	return v.catchups >= most
 }
 
 // addMissed notes the slots that nobody looked at in time, as one.

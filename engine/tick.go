@@ -346,7 +346,13 @@ func (e *Engine) lockTicks(role string) (lock *os.File, holder string, err error
 	if err = os.MkdirAll(e.StateDir, 0o700); err != nil {
 		return nil, "", err
 	}
-	f, err := os.OpenFile(filepath.Join(e.StateDir, "tick.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	path := filepath.Join(e.StateDir, "tick.lock")
+	if e.EUID == 0 {
+		if err = task.Trusted(path); err != nil {
+			return nil, "", fmt.Errorf("state: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, "", err
 	}
