@@ -320,7 +320,7 @@ var taskRows = [...]row{
 	{
 		name: "retry_delay", kind: kindDuration, def: "30s", from: same, example: "1m",
 		field: func(t *task.Task) any { return &t.Plan.RetryDelay },
-		text:  "The wait before the second attempt. It doubles from attempt to attempt, up to 15 minutes.",
+		text:  "The longest wait before the second attempt. It doubles from attempt to attempt, up to 15 minutes. The wait itself is a random part of it, so that tasks that failed together are not tried again together.",
 	},
 	{
 		name: "retry_on", kind: kindRetryOn, choices: "fail timeout lost", from: same, example: "timeout 75",
