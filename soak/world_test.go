@@ -104,9 +104,9 @@ func (w *world) write(name, text string) {
 	}
 }
 
-// probing is the command of a task that takes so long and ends with code.
+// probing is the command of a task that takes so long and ends with code, and its folder: a user may have no home.
 func (w *world) probing(seconds string, code int) string {
-	return fmt.Sprintf("sh %s %s %s %d", filepath.Join(w.dir, "probe.sh"), filepath.Join(w.dir, "probes"), seconds, code)
+	return fmt.Sprintf("sh %s %s %s %d\ncwd = /", filepath.Join(w.dir, "probe.sh"), filepath.Join(w.dir, "probes"), seconds, code)
 }
 
 // did notes what the nemesis does.
