@@ -166,6 +166,16 @@ func (a *app) reader() (*engine.Engine, error) {
 	return e, err
 }
 
+// named lists what the selector means. A path stands for itself, so that who asks for a service that is not there is
+// told so.
+func (a *app) named() ([]string, error) {
+	paths, err := a.services()
+	if task.ValidPath(a.selector) {
+		return []string{a.selector}, nil
+	}
+	return paths, err
+}
+
 // services lists what the selector means; none is an error.
 func (a *app) services() ([]string, error) {
 	e, err := a.engine()

@@ -208,10 +208,7 @@ func (a *app) printSchedule(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths, err := a.services()
-	if task.ValidPath(a.selector) {
-		paths, err = []string{a.selector}, nil
-	}
+	paths, err := a.named()
 	if err != nil {
 		return err
 	}

@@ -70,10 +70,7 @@ func (a *app) printStatus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths, err := a.services()
-	if task.ValidPath(a.selector) {
-		paths, err = []string{a.selector}, nil
-	}
+	paths, err := a.named()
 	if err != nil {
 		return err
 	}

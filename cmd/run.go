@@ -128,10 +128,7 @@ func (a *app) runTasks(o runOptions) error {
 	if format := a.global.output; format != "table" && !o.dryRun {
 		return usage("--output %s is for --dry-run: what a run prints is its tasks'; om %s history -o %s has the results", format, a.selector, format)
 	}
-	paths, err := a.services()
-	if task.ValidPath(a.selector) {
-		paths, err = []string{a.selector}, nil
-	}
+	paths, err := a.named()
 	if err != nil {
 		return err
 	}
