@@ -260,6 +260,25 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestInterruptKeepsScreen: Ctrl-C must not flush what om writes when the signal has reached it. The
+// kernel's flush comes after the signal and races with that, so the test looks for the flag that
+// forbids it.
+func TestInterruptKeepsScreen(t *testing.T) {
+	s := newScreen(t, dumb)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- confirm.Asker{In: s.program, Out: s.program}.Ask(ctx, "task#0") }()
+	s.wait("(yes/no) > ")
+	if s.mode().Lflag&unix.NOFLSH == 0 {
+		t.Error("Ctrl-C flushes the output")
+	}
+	cancel()
+	<-ended
+	if s.mode() != s.found {
+		t.Error("the terminal's state is not what it was")
+	}
+}
+
 // TestLeftRaw: a program that ended badly has left the terminal without echo.
 func TestLeftRaw(t *testing.T) {
 	for _, k := range []kind{answering, dumb} {

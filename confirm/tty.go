@@ -80,9 +80,11 @@ func silent(m *unix.Termios) {
 	m.Cc[unix.VMIN], m.Cc[unix.VTIME] = 1, 0
 }
 
-// plain has the kernel show and edit a line, also where an earlier program left it otherwise.
+// plain has the kernel show and edit a line, also where an earlier program left it otherwise. Ctrl-C
+// must not flush the output (NOFLSH): the kernel does that after the signal, when the message that
+// the run was aborted may be written already.
 func plain(m *unix.Termios) {
-	m.Lflag |= unix.ECHO | unix.ICANON | unix.ISIG
+	m.Lflag |= unix.ECHO | unix.ICANON | unix.ISIG | unix.NOFLSH
 	m.Iflag |= unix.ICRNL
 }
 
