@@ -316,9 +316,9 @@ func idAt(t time.Time) string {
 	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }
 
-// remember notes what metrics need of a service that was read.
-func (s *scheduler) remember(svc *service.Service) {
-	if s.Node.Metrics == "" {
+// remember notes what metrics need of a service that was read, with the cursors that its tasks have.
+func (s *scheduler) remember(svc *service.Service, cursors []task.Cursor) {
+	if s.Node.Metrics == "" || svc == nil {
 		return
 	}
 	if s.report.tasks == nil {
@@ -329,6 +329,11 @@ func (s *scheduler) remember(svc *service.Service) {
 		rids[i] = svc.Tasks[i].ID.RID
 	}
 	s.report.tasks[svc.Path] = rids
+	for _, c := range cursors {
+		if t, known := svc.Task(c.Task.RID); known && !c.Next.IsZero() {
+			s.measureTask(&t, c.At)
+		}
+	}
 }
 
 // measure notes how far the slots of a task are apart that come next.
@@ -447,9 +452,6 @@ func (l *loop) meterTurn(ctx context.Context, turn *Turn) (err error) {
 
 // measureTask is measure for a task whose schedule is not at hand.
 func (s *scheduler) measureTask(t *task.Task, at time.Time) {
-	if s.Node.Metrics == "" {
-		return
-	}
 	if cal, err := s.calendar(t); err == nil {
 		s.measure(t.ID, cal, at)
 	}

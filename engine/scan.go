@@ -3,11 +3,18 @@ package engine
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"hash/fnv"
 	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"om/schedule"
@@ -40,25 +47,184 @@ func (s *scheduler) scan(ctx context.Context) error {
 		return err
 	}
 	all := !strings.HasSuffix(before, " "+s.otherwise())
-	set, cursors, err := s.changed(ctx, stamps, known, all)
+	changed := slices.DeleteFunc(stamps, func(now service.Stamp) bool {
+		was, had := known[now.Path]
+		delete(known, now.Path)
+		return had && !all && sameStamp(was, now)
+	})
+	if err := s.rescan(ctx, changed); err != nil {
+		return err
+	}
+	if err := s.forget(ctx, slices.Sorted(maps.Keys(known))); err != nil { // what is still there was taken out of it
+		return err
+	}
+	return s.node.SetFact(ctx, factScan, digest)
+}
+
+// scanned is a file that was read again.
+type scanned struct {
+	stamp   state.Stamp
+	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
+	err     error
+	cursors []task.Cursor // nil where they stay as they are, and nothing of it runs
+}
+
+// scanBatch is how many files are read before what they say is recorded, while the next are read.
+const scanBatch = 1000
+
+// rescan reads files, and places the cursors of their tasks.
+func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) error {
+	had, err := s.cursorsOf(ctx, changed)
 	if err != nil {
 		return err
 	}
-	gone := slices.Sorted(maps.Keys(known)) // those that are still there were taken out of it
-	for _, path := range gone {
-		cursors[path] = nil
+	if len(changed) > scanBatch { // what is read lives for moments, and is little
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
-	s.report.Removed = gone
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for batch := range s.readAhead(ctx, changed, had) {
+		if err := s.enter(ctx, batch, had); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// cursorsOf returns the cursors that services have, by service: asked for one by one, or where there are many all
+// at once.
+func (s *scheduler) cursorsOf(ctx context.Context, some []service.Stamp) (map[string][]task.Cursor, error) {
+	had := map[string][]task.Cursor{}
+	if len(some) > scanBatch {
+		all, err := s.node.Cursors(ctx, "")
+		for _, c := range all {
+			had[c.Task.Service] = append(had[c.Task.Service], c)
+		}
+		return had, err
+	}
+	for _, stamp := range some {
+		cursors, err := s.node.Cursors(ctx, stamp.Path)
+		if err != nil {
+			return nil, err
+		}
+		had[stamp.Path] = cursors
+	}
+	return had, nil
+}
+
+// readAhead reads files on all processors, batch by batch, one batch ahead of who takes them.
+func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had map[string][]task.Cursor) <-chan []scanned {
+	batches := make(chan []scanned, 1)
+	go func() {
+		defer close(batches)
+		for some := range slices.Chunk(changed, scanBatch) {
+			select {
+			case batches <- s.readFiles(some, had):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return batches
+}
+
+func (s *scheduler) readFiles(stamps []service.Stamp, had map[string][]task.Cursor) []scanned {
+	files := make([]scanned, len(stamps))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(stamps)) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(stamps)); i = next.Add(1) - 1 {
+				files[i] = s.readFile(stamps[i], had[stamps[i].Path])
+			}
+		})
+	}
+	readers.Wait()
+	return files
+}
+
+// readFile reads a service. Several goroutines do: it changes nothing of the scheduler.
+func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
+	f := scanned{stamp: state.Stamp{
+		Service: now.Path, MTime: time.Unix(0, now.MTime), CTime: time.Unix(0, now.CTime), Size: now.Size, Inode: now.Inode,
+	}}
+	f.svc, f.err = s.load(now.Path)
+	if f.err != nil || len(f.svc.Quarantined()) > 0 {
+		return f
+	}
+	f.stamp.Good = f.svc.Text
+	f.cursors = s.place(f.svc, had)
+	if s.Node.Metrics == "" {
+		f.svc = nil
+	}
+	return f
+}
+
+// load is Load, but judges each folder once: the files of a folder share all that is above them.
+func (s *scheduler) load(path string) (*service.Service, error) {
+	svc, err := service.Read(s.ConfigDir, path, s.Node)
+	if err != nil || s.EUID != 0 {
+		return svc, err
+	}
+	if info, gone := os.Lstat(svc.File); gone != nil || info.Mode()&os.ModeSymlink != 0 {
+		return svc, errors.Join(gone, task.Trusted(svc.File))
+	}
+	folder := filepath.Dir(svc.File)
+	verdict, known := s.trusted.Load(folder)
+	if !known {
+		verdict = task.Trusted(folder)
+		s.trusted.Store(folder, verdict)
+	}
+	err, _ = verdict.(error)
+	return svc, err
+}
+
+// enter records what was read of files, and places the cursors of their tasks.
+func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][]task.Cursor) error {
+	stamps := make([]state.Stamp, len(batch))
+	cursors := make(map[string][]task.Cursor, len(batch))
+	for i := range batch {
+		s.aliveNow()
+		f := &batch[i]
+		path := f.stamp.Service
+		if f.stamp.Good == nil {
+			if err := s.judge(ctx, f, had[path]); err != nil {
+				return err
+			}
+		}
+		s.report.Changed = append(s.report.Changed, path)
+		s.remember(f.svc, f.cursors)
+		stamps[i] = f.stamp
+		if f.cursors != nil {
+			cursors[path] = f.cursors
+		}
+	}
 	if err := s.abandon(ctx, cursors); err != nil {
 		return err
 	}
 	if err := s.node.Place(ctx, cursors); err != nil {
 		return err
 	}
-	if err := s.node.SetStamps(ctx, set, gone); err != nil {
+	return s.node.SetStamps(ctx, stamps, nil)
+}
+
+// forget is for services whose files are gone.
+func (s *scheduler) forget(ctx context.Context, gone []string) error {
+	s.report.Removed = gone
+	if len(gone) == 0 {
+		return nil
+	}
+	cursors := make(map[string][]task.Cursor, len(gone))
+	for _, path := range gone {
+		cursors[path] = nil
+	}
+	if err := s.abandon(ctx, cursors); err != nil {
 		return err
 	}
-	return s.node.SetFact(ctx, factScan, digest)
+	if err := s.node.Place(ctx, cursors); err != nil {
+		return err
+	}
+	return s.node.SetStamps(ctx, nil, gone)
 }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the
@@ -113,79 +279,30 @@ func (s *scheduler) otherwise() string {
 	return strings.Join([]string{s.Program, s.Node.Name, s.Node.Timezone, s.bootID}, " ")
 }
 
-// changed reads each service whose stamp is not the known one, and takes those that are there out of known.
-func (s *scheduler) changed(ctx context.Context, stamps []service.Stamp, known map[string]state.Stamp, all bool) ([]state.Stamp, map[string][]task.Cursor, error) {
-	var set []state.Stamp
-	cursors := map[string][]task.Cursor{}
-	cursorsOf, err := s.knownCursors(ctx, len(known) == 0 || all)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, now := range stamps {
-		was, had := known[now.Path]
-		delete(known, now.Path)
-		s.aliveNow()
-		if had && !all && sameStamp(was, now) {
-			continue
-		}
-		stamp := state.Stamp{Service: now.Path, MTime: time.Unix(0, now.MTime), CTime: time.Unix(0, now.CTime), Size: now.Size, Inode: now.Inode}
-		svc, err := s.readChanged(ctx, &stamp)
-		if err != nil {
-			return nil, nil, err
-		}
-		set = append(set, stamp)
-		s.report.Changed = append(s.report.Changed, now.Path)
-		if svc == nil {
-			continue // its cursors stay as they are, and nothing of it runs
-		}
-		placed, err := cursorsOf(now.Path)
-		if err != nil {
-			return nil, nil, err
-		}
-		cursors[now.Path] = s.place(svc, placed)
-	}
-	return set, cursors, nil
-}
-
-// knownCursors returns how to find the cursors of a service: one by one, or where many are looked for all at once.
-func (s *scheduler) knownCursors(ctx context.Context, many bool) (func(path string) ([]task.Cursor, error), error) {
-	if !many {
-		return func(path string) ([]task.Cursor, error) { return s.node.Cursors(ctx, path) }, nil
-	}
-	all, err := s.node.Cursors(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	of := map[string][]task.Cursor{}
-	for _, c := range all {
-		of[c.Task.Service] = append(of[c.Task.Service], c)
-	}
-	return func(path string) ([]task.Cursor, error) { return of[path], nil }, nil
-}
-
 func sameStamp(was state.Stamp, now service.Stamp) bool {
 	return was.MTime.UnixNano() == now.MTime && was.CTime.UnixNano() == now.CTime && was.Size == now.Size && was.Inode == now.Inode
 }
 
-// readChanged reads a service, and puts into the stamp what is wrong with its file. The version that is
-// scheduled is the file as it is, or where that has errors the last one that had none; nil for neither.
-func (s *scheduler) readChanged(ctx context.Context, stamp *state.Stamp) (*service.Service, error) {
-	svc, err := s.Load(stamp.Service)
-	switch {
-	case err != nil:
-		stamp.Error = err.Error()
-	case len(svc.Quarantined()) == 0:
-		stamp.Good = svc.Text
-		return svc, nil
-	default:
-		stamp.Error = firstProblem(svc)
+// judge puts into the stamp what is wrong with the file. What is scheduled then is the last version that had no
+// errors or, where there is none, what is right in it.
+func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) error {
+	if f.err != nil {
+		f.stamp.Error = f.err.Error()
+	} else {
+		f.stamp.Error = firstProblem(f.svc)
 	}
-	was, known, err := s.node.StampOf(ctx, stamp.Service)
-	s.reject(stamp.Service, stamp.Error, svc, known && was.Good != nil)
-	if err != nil || !known || was.Good == nil {
-		return svc, err
+	was, known, err := s.node.StampOf(ctx, f.stamp.Service)
+	if err != nil {
+		return err
 	}
-	return s.lastGood(stamp.Service, was.Good), nil
+	s.reject(f.stamp.Service, f.stamp.Error, f.svc, known && was.Good != nil)
+	if was.Good != nil {
+		f.svc = s.lastGood(f.stamp.Service, was.Good)
+	}
+	if f.svc != nil {
+		f.cursors = s.place(f.svc, had)
+	}
+	return nil
 }
 
 // lastGood is the service as its file was when it had no errors.
@@ -227,26 +344,22 @@ func firstProblem(svc *service.Service) string {
 // place returns the cursors of a service's tasks: a task whose schedule is as it was keeps its own, another
 // begins now, so that neither a new nor a changed schedule fires by itself.
 func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor {
-	s.remember(svc)
-	var cursors []task.Cursor
+	cursors := make([]task.Cursor, 0, len(svc.Tasks))
 	for i := range svc.Tasks {
 		t := &svc.Tasks[i]
 		if t.Schedule == "" && !hasCursor(had, t.ID) {
 			continue
 		}
-		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.seen(t)}
-		for _, old := range had {
-			if old.Task == t.ID && old.Digest == c.Digest {
-				c = old
-			}
+		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t)}
+		if k := slices.IndexFunc(had, func(old task.Cursor) bool { return old.Task == t.ID && old.Digest == c.Digest }); k >= 0 {
+			c = had[k]
+		} else {
+			c.At = s.seen(t)
 		}
 		look := c.Next // it may be for a slot that waits
 		c.Next = s.nextLook(svc, t, c)
 		if !look.IsZero() && neverScheduled(svc, t) == "" && (c.Next.IsZero() || look.Before(c.Next)) {
 			c.Next = look
-		}
-		if !c.Next.IsZero() {
-			s.measureTask(t, c.At)
 		}
 		cursors = append(cursors, c)
 	}

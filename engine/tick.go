@@ -106,6 +106,7 @@ type scheduler struct {
 	hands   *Hands
 	looked  map[string]*looked
 	done    map[task.ID]bool
+	trusted sync.Map // of the folders of files, nil or why not
 
 	catchups int            // slots of the past that were started
 	replaced []task.ID      // tasks whose runs are

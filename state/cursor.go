@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"maps"
 	"math/bits"
 	"slices"
@@ -82,29 +83,16 @@ func (d *DB) cursors(ctx context.Context, query string, args ...driver.Value) ([
 	return all, err
 }
 
-// placed is how many cursors Place enters with one statement.
-const placed = 50
-
 // Place enters the cursors of services: it adds them, and replaces those of another digest. Of one that has
 // the same digest on record only Next is taken, as another process may have decided a slot meanwhile. The
 // cursors of these services that are not given are removed; their slots and runs stay. It takes no barrier.
 func (d *DB) Place(ctx context.Context, services map[string][]task.Cursor) error {
-	names := slices.Sorted(maps.Keys(services))
-	all := make([]task.Cursor, 0, 10*len(names))
-	for _, name := range names {
-		for _, c := range services[name] {
-			c.Task.Service = name
-			all = append(all, c)
-		}
+	if len(services) > 100 { // their rows go all over the index of what is due, which the cache of 2 MB does not hold
+		d.c.exec("PRAGMA cache_size=-32768") //nolint:errcheck // else it takes longer
 	}
 	return d.write(ctx, "place", relaxed, func(ctx context.Context) error {
-		for _, name := range names {
-			if err := d.displace(ctx, name, services[name]); err != nil {
-				return err
-			}
-		}
-		for some := range slices.Chunk(all, placed) {
-			if err := d.placeCursors(some); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(services)) {
+			if err := d.placeService(ctx, name, services[name]); err != nil {
 				return err
 			}
 		}
@@ -112,38 +100,57 @@ func (d *DB) Place(ctx context.Context, services map[string][]task.Cursor) error
 	})
 }
 
-// placeCursors enters cursors. Where the record has one of the same digest, it takes of the given one only Next.
-func (d *DB) placeCursors(all []task.Cursor) error {
-	values := make([]driver.Value, 0, len(all)*cursorWidth)
-	for _, c := range all {
-		values = append(values, cursorValues(c)...)
-	}
-	into := "INSERT" + strings.TrimPrefix(cursorInto, "REPLACE") + cursorRow + strings.Repeat(","+cursorRow, len(all)-1) +
-		" ON CONFLICT(service,rid)DO UPDATE SET next_at=excluded.next_at"
-	for _, column := range strings.Split(cursorColumns, ",")[2:] {
-		if column != "next_at" {
-			into += "," + column + "=iif(digest=excluded.digest," + column + ",excluded." + column + ")"
+func (d *DB) placeService(ctx context.Context, name string, cursors []task.Cursor) error {
+	had, err := d.cursorsOf(ctx, name)
+	for _, c := range cursors {
+		c.Task.Service = name
+		was, known := had[c.Task.RID]
+		delete(had, c.Task.RID)
+		switch {
+		case err != nil:
+			return err
+		case !known:
+			err = d.addCursor(c)
+		case was.Digest != c.Digest:
+			err = d.putCursors(c)
+		case !was.Next.Equal(kept(c.Next)):
+			err = d.moveNext(c)
 		}
 	}
-	_, err := d.c.exec(into, values...)
+	return errors.Join(err, d.removeCursors(had))
+}
+
+// cursorsOf returns the cursors of a service, by rid.
+func (d *DB) cursorsOf(ctx context.Context, service string) (map[string]task.Cursor, error) {
+	had := map[string]task.Cursor{}
+	err := d.c.query(ctx, cursorWidth, func(v row) error { c := readCursor(v); had[c.Task.RID] = c; return nil }, cursorFrom+" WHERE service=?", service)
+	return had, err
+}
+
+// moveNext changes nothing but when the task of a cursor is due.
+func (d *DB) moveNext(c task.Cursor) error {
+	_, err := d.c.exec("UPDATE task_state SET next_at=? WHERE service=? AND rid=?", instant(c.Next), c.Task.Service, c.Task.RID)
 	return err
 }
 
-// displace removes the cursors of a service that are not among those given.
-func (d *DB) displace(ctx context.Context, service string, given []task.Cursor) error {
-	var gone []string
-	err := d.c.query(ctx, 1, func(v row) error {
-		rid := v.text(0)
-		if !slices.ContainsFunc(given, func(c task.Cursor) bool { return c.Task.RID == rid }) {
-			gone = append(gone, rid)
-		}
-		return nil
-	}, "SELECT rid FROM task_state WHERE service=?", service)
-	for _, rid := range gone {
-		if err == nil {
-			_, err = d.c.exec("DELETE FROM task_state WHERE service=? AND rid=?", service, rid)
+// removeCursors removes cursors, but not the slots and runs of their tasks.
+func (d *DB) removeCursors(gone map[string]task.Cursor) error {
+	for rid, c := range gone {
+		if _, err := d.c.exec("DELETE FROM task_state WHERE service=? AND rid=?", c.Task.Service, rid); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// addCursor enters the cursor of a task that has none. One row a statement: for several, SQLite keeps what
+// would undo them in a file of its own, which costs more than the rows.
+func (d *DB) addCursor(c task.Cursor) error {
+	if c.Runs != 0 || c.Retry != (task.Retrying{}) {
+		return d.putCursors(c)
+	}
+	_, err := d.c.exec("INSERT INTO task_state(service,rid,digest,cursor_slot,next_at)VALUES(?,?,?,?,?)",
+		c.Task.Service, c.Task.RID, c.Digest, instant(c.At), instant(c.Next))
 	return err
 }
 
