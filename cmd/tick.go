@@ -62,13 +62,9 @@ func (a *app) tick(o tickOptions) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible()
-	defer stop()
-	ctx, end := context.WithTimeout(ctx, tickDeadline)
-	defer end()
-	report, err := e.Tick(ctx, engine.TickOptions{
+	report, err := e.Tick(context.Background(), engine.TickOptions{
 		DryRun: o.dryRun, Detach: engine.Detached(program, superviseVerb), Period: time.Duration(o.period),
-		Notify: teller(program, e),
+		Begin: patiently, Notify: teller(program, e),
 	})
 	for _, r := range report.Rejected {
 		fmt.Fprintf(a.Stderr, "om: %s\n", visible(r.String()))
@@ -80,6 +76,13 @@ func (a *app) tick(o tickOptions) error {
 		err = printed
 	}
 	return err
+}
+
+// patiently is a context for a tick: it ends with a signal, or at the deadline.
+func patiently() (context.Context, context.CancelFunc) {
+	ctx, stop := interruptible()
+	ctx, end := context.WithTimeout(ctx, tickDeadline)
+	return ctx, func() { end(); stop() }
 }
 
 // teller is the command line that tells people what the tick leaves in the spool: omd beside om. nil where it is

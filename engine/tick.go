@@ -24,6 +24,9 @@ type TickOptions struct {
 	DryRun bool
 	// Detach starts a supervisor process that leaves its journal in a folder.
 	Detach func(journals string) (*Hands, error)
+	// Begin, where there is one, makes the context that a tick works under once it has the lock: one that has nothing
+	// to do beside a daemon costs no signals and timers.
+	Begin func() (context.Context, context.CancelFunc)
 	// Period is the time from one tick to the next: a slot that is seen within two of them is on time.
 	Period time.Duration
 	// Alive, where there is one, is called at least every few seconds while a turn takes its time.
@@ -137,6 +140,11 @@ func (e *Engine) Tick(ctx context.Context, o TickOptions) (TickReport, error) {
 		return report, nil
 	}
 	defer func() { _ = lock.Close() }()
+	if o.Begin != nil {
+		var end context.CancelFunc
+		ctx, end = o.Begin()
+		defer end()
+	}
 	s, err := e.scheduler(ctx, o, &report)
 	if err != nil {
 		return report, err
