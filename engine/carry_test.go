@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -138,6 +139,61 @@ func TestThawAccounts(t *testing.T) {
 		if rows := slots[id]; len(rows) != 2 || rows[0].Decision != task.SlotSkip || rows[0].Count != 6 {
 			t.Errorf("%+v", rows)
 		}
+	}
+}
+
+// A range that begins just after a thaw begins in time: the cursor is where it was, not at the thaw, from which the
+// range would count its own length.
+func TestThawBeforeRange(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = 12:30-13:30\n")
+	if err := v.Freeze(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	v.tickAt()
+	line.goTo(line.now.Truncate(time.Hour).Add(25 * time.Minute))
+	if err := v.Thaw(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	line.goTo(line.now.Add(5 * time.Minute))
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("at its begin %d runs were started; the next is at %s", len(r.Started), r.Next)
+	}
+}
+
+// A thaw skips a slot that waits, and gives up another attempt.
+func TestThawGivesUp(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nretries = 2\nretry_delay = 10m\n"+
+		"[task#1]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\noverlap = queue-all\n")
+	v.fails["task#0"] = 1
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := task.Run{ID: "01a21318-7e6a-74ee-92b5-ecb2193db69e", Task: task.ID{Service: "x", RID: "task#0"}, PID: os.Getpid()}
+	if other.PIDStart, err = state.ProcessStart(other.PID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Hold(t.Context(), other, []task.Lock{{Name: "tape", Places: 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	v.tickAt()
+	line.goTo(line.now.Add(time.Minute))
+	v.tickAt()
+	retry, waits := task.ID{Service: "s", RID: "task#0"}, task.ID{Service: "s", RID: "task#1"}
+	slots, cursors := v.onRecord()
+	if cursors[retry].Retry.At.IsZero() || len(slots[waits]) != 1 || slots[waits][0].Decision != task.SlotPending {
+		t.Fatalf("before: %+v, %+v", cursors[retry], slots[waits])
+	}
+	if err := errors.Join(v.Freeze(t.Context(), "s"), v.Thaw(t.Context(), "s")); err != nil {
+		t.Fatal(err)
+	}
+	slots, cursors = v.onRecord()
+	if got := slots[waits]; len(got) != 1 || got[0].Decision != task.SlotSkip || got[0].Reason != "thawed" || !cursors[retry].Retry.At.IsZero() {
+		t.Errorf("after: %+v, %+v", cursors[retry], got)
+	}
+	line.goTo(line.now.Add(time.Hour))
+	if r := v.tickAt(); len(r.Started) > 0 {
+		t.Errorf("started %+v", r.Started)
 	}
 }
 

@@ -2,8 +2,9 @@ package engine
 
 import (
 	"context"
-	"time"
+	"slices"
 
+	"om/schedule"
 	"om/service"
 	"om/state"
 	"om/task"
@@ -43,56 +44,100 @@ func (e *Engine) Thaw(ctx context.Context, path string) error {
 	return db.Thaw(ctx, path)
 }
 
-// moveOn moves the cursors of one record to now. The slots they pass are skips, as a tick would skip them.
+// moveOn passes over all that the tasks of one record have not decided yet. A turn is stale where a tick came
+// first: what that has left is passed over then.
 func (e *Engine) moveOn(ctx context.Context, db *state.DB, path string) error {
-	now := e.Now()
+	for stale := true; stale; {
+		turns, err := e.passOver(ctx, db, path)
+		if err != nil {
+			return err
+		}
+		taken, err := db.Decide(ctx, turns, e.alive)
+		if err != nil {
+			return err
+		}
+		stale = slices.ContainsFunc(taken, func(t state.Taken) bool { return t.Stale })
+	}
+	return nil
+}
+
+// passOver returns the turns that skip the slots of tasks that wait or are due, and give up their retries.
+func (e *Engine) passOver(ctx context.Context, db *state.DB, path string) ([]state.Turn, error) {
 	cursors, err := db.Cursors(ctx, path)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	pending, err := db.Pending(ctx, task.ID{})
+	if err != nil {
+		return nil, err
+	}
+	waiting := map[task.ID][]task.Slot{}
+	for _, slot := range pending {
+		slot.Decision, slot.Reason = task.SlotSkip, "thawed"
+		waiting[slot.Task] = append(waiting[slot.Task], slot)
 	}
 	var turns []state.Turn
 	for _, c := range cursors {
-		if turn, due := e.passOver(ctx, c, now); due {
+		turn, err := e.passOverTask(ctx, db, c, waiting[c.Task])
+		if err != nil {
+			return nil, err
+		}
+		if len(turn.Slots) > 0 || turn.After != turn.Before {
 			turns = append(turns, turn)
 		}
 	}
-	// A turn is stale where a tick came first: then that has decided, and the slots are frozen ones.
-	if _, err := db.Decide(ctx, turns, e.alive); err != nil {
-		return err
-	}
-	return db.MoveCursors(ctx, path, now, "thawed")
+	return turns, nil
 }
 
-// passOver skips the slots of a task that are due and not decided.
-func (e *Engine) passOver(ctx context.Context, c task.Cursor, now time.Time) (state.Turn, bool) {
-	turn := state.Turn{Before: c, After: c}
+// passOverTask is passOver for one task. That of a service which can't be read has no slots now.
+func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor, waiting []task.Slot) (state.Turn, error) {
+	turn := state.Turn{Before: c, After: c, Slots: waiting}
 	svc, err := e.scheduled(ctx, c.Task.Service)
 	if err != nil {
-		return turn, false // it has no slots now
+		return turn, nil //nolint:nilerr // see above
 	}
 	t, known := svc.Task(c.Task.RID)
-	if !known || e.nextLook(svc, &t, c).IsZero() {
-		return turn, false
+	if !known {
+		return turn, nil
 	}
-	cal, err := e.calendar(&t)
+	node, err := e.NodeRecord(ctx)
 	if err != nil {
-		return turn, false
+		return turn, err
 	}
-	newest, older, due := cal.Latest(c.At, now)
-	if !due {
-		return turn, false
+	if db == node && svc.StateFile != "" {
+		turn.After.Next = e.Now() // the cursor that counts is in the service's own record
+		return turn, nil
 	}
-	f := task.Facts{Now: now, Origin: task.Scheduled}
-	if f.Frozen, f.NodeFrozen, err = e.frozen(ctx, c.Task.Service); err != nil {
-		return turn, false
+	turn.After.Retry = task.Retrying{}
+	if cal, err := e.calendar(&t); err == nil && neverScheduled(svc, &t) == "" {
+		if err := e.skipFrozen(ctx, cal, t, &turn); err != nil {
+			return turn, err
+		}
 	}
-	first, ok := cal.Next(c.At, c.At)
+	turn.After.Next = e.nextLook(svc, &t, turn.After)
+	return turn, nil
+}
+
+// skipFrozen adds to a turn the slots that are due and not decided.
+func (e *Engine) skipFrozen(ctx context.Context, cal *schedule.Schedule, t task.Task, turn *state.Turn) (err error) {
+	from, now := turn.Before.At, e.Now()
+	newest, older, due := cal.Latest(from, now)
+	if !due || t.Plan.RunTimes > 0 && turn.Before.Runs >= t.Plan.RunTimes {
+		return nil
+	}
+	first, ok := cal.Next(from, from)
 	if !ok || older == 0 {
 		first = newest
 	}
+	f := task.Facts{Now: now, Origin: task.Scheduled}
+	if f.Frozen, f.NodeFrozen, err = e.frozen(ctx, t.ID.Service); err != nil {
+		return err
+	}
 	turn.After.At = cal.Decided(newest, now)
-	turn.Slots = []task.Slot{{Task: c.Task, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotSkip, Reason: frozenReason(t, f)}}
-	return turn, true
+	turn.Slots = append(turn.Slots, task.Slot{
+		Task: t.ID, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotSkip, Reason: frozenReason(t, f),
+	})
+	return nil
 }
 
 // frozenReason is what a decision about a task says of a freeze.

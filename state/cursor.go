@@ -164,30 +164,6 @@ func (d *DB) putCursors(all ...task.Cursor) error {
 	return err
 }
 
-// MoveCursors moves the cursors of a service (of all where service is "") to at, so that nothing
-// before is made up for: slots that wait become skips with the reason, and attempts that are waited
-// for are given up. All are due at once, to find their next slot. A cursor beyond at stays there: no
-// slot is decided twice. It is on the disk before it returns.
-func (d *DB) MoveCursors(ctx context.Context, service string, at time.Time, reason string) error {
-	w := Query{Service: service}.tasks()
-	return d.write(ctx, "move", durable, func(ctx context.Context) error {
-		pending, err := d.slotRows(ctx, pendingFrom+w.and("decision='pending'").String()+" ORDER BY service,rid,slot", w.args...)
-		if err != nil {
-			return err
-		}
-		for _, s := range pending {
-			s.Decision, s.Reason = task.SlotSkip, reason
-			if err = d.redecide(ctx, s); err != nil {
-				return err
-			}
-		}
-		w = Query{Service: service}.tasks()
-		_, err = d.c.exec("UPDATE task_state SET cursor_slot=max(ifnull(cursor_slot,?),?),next_at=?,"+noRetry+w.String(),
-			append([]driver.Value{instant(at), instant(at), instant(at)}, w.args...)...)
-		return err
-	})
-}
-
 // noRetry gives up the attempt that is waited for.
 const noRetry = "retry_at=NULL,retry_slot=NULL,retry_attempt=0,retry_since=NULL,retry_previous=''"
 

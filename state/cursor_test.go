@@ -153,52 +153,6 @@ func TestDue(t *testing.T) {
 	}
 }
 
-func TestMoveCursors(t *testing.T) {
-	d := open(t)
-	other := at("task#0", 0)
-	other.Task.Service = "web"
-	a, b := at("task#0", 0), at("task#1", 90)
-	a.Retry = task.Retrying{At: minute(1), Slot: minute(0), Attempt: 2, Since: minute(0), Previous: task.Lost}
-	unseen := task.Cursor{Task: id("task#2")}
-	place(t, d, a, b, unseen, other)
-	now := a
-	now.At = minute(3)
-	decide(t, d, state.Turn{Before: a, After: now, Slots: []task.Slot{
-		slot(task.SlotSkip, 1, "frozen"), slot(task.SlotPending, 2, "requirement"), slot(task.SlotPending, 3, "requirement"),
-	}})
-	elsewhere := slot(task.SlotPending, 1, "requirement")
-	decide(t, d, state.Turn{Before: other, After: other, Slots: []task.Slot{elsewhere}})
-
-	if err := d.MoveCursors(context.Background(), "testmd", minute(60), "frozen"); err != nil {
-		t.Fatal(err)
-	}
-	now.At, now.Next, now.Retry = minute(60), minute(60), task.Retrying{}
-	b.Next = minute(60) // it is beyond, and stays there
-	unseen.At, unseen.Next = minute(60), minute(60)
-	if diff := cmp.Diff([]task.Cursor{now, b, unseen, other}, cursors(t, d, "")); diff != "" {
-		t.Error(diff)
-	}
-	want := slot(task.SlotSkip, 1, "frozen")
-	want.Last, want.Count = minute(3), 3
-	if diff := cmp.Diff([]task.Slot{want}, slots(t, d, state.Query{Service: "testmd"})); diff != "" {
-		t.Error(diff)
-	}
-	if got := slots(t, d, state.Query{Service: "web"}); len(got) != 1 || got[0].Decision != task.SlotPending {
-		t.Errorf("of another service: %+v", got)
-	}
-	if err := d.MoveCursors(context.Background(), "", minute(61), "enabled"); err != nil {
-		t.Fatal(err)
-	}
-	if got := slots(t, d, state.Query{Service: "web"}); len(got) != 1 || got[0].Decision != task.SlotSkip || got[0].Reason != "enabled" {
-		t.Errorf("of another service: %+v", got)
-	}
-	for _, c := range cursors(t, d, "") {
-		if !c.Next.Equal(minute(61)) || c.At.Before(minute(61)) {
-			t.Errorf("%s is at %v, due at %v", c.Task, c.At, c.Next)
-		}
-	}
-}
-
 // A clock that was an hour ahead decided slots that come again.
 func TestRewind(t *testing.T) {
 	d := open(t)
