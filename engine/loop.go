@@ -61,11 +61,13 @@ const generation = 1000
 type loop struct {
 	*Engine
 
-	o      LoopOptions
-	watch  *watcher
-	hands  *Hands
-	given  int
-	rhythm time.Duration // from one full turn to the next
+	o     LoopOptions
+	watch *watcher
+	hands *Hands
+	given int
+	// endings are of runs that are replaced.
+	endings endings
+	rhythm  time.Duration // from one full turn to the next
 
 	open     map[string]bool // runs that go on, as far as is known
 	children []int           // supervisors that have not ended
@@ -98,6 +100,7 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 	defer watch.close()
 	l := &loop{Engine: e, o: o, watch: watch, open: map[string]bool{}, rhythm: fullTurn}
 	defer l.letGo()
+	defer l.endings.wait(l.aliveNow)
 	if o.Pulse > 0 {
 		pulse := time.NewTicker(o.Pulse)
 		defer pulse.Stop()
@@ -260,8 +263,9 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	if err != nil {
 		return err
 	}
-	s.hands = l.hands
+	s.hands, s.endings, s.loops = l.hands, &l.endings, true
 	defer func() { l.keep(s) }()
+	report.Problems = append(report.Problems, l.endings.problems()...)
 	if err := s.readClock(ctx); err != nil {
 		return err
 	}

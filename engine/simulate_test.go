@@ -131,46 +131,53 @@ func inLoop(t *testing.T, days int) *virtual {
 	t.Helper()
 	v := simulation(t)
 	synctest.Test(t, func(t *testing.T) {
-		shift := time.Until(firstDay())
-		v.Now = func() time.Time { return time.Now().Add(shift) }
-		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), events: make(chan int, 1)} // nobody reads it: that would stop the time
-		defer w.close()
-		v.after = func(d time.Duration, do func()) {
-			go func() {
-				time.Sleep(d)
-				do()
-				w.wake(wakeEnds)
-			}()
-		}
-		ctx, stop := context.WithTimeout(t.Context(), time.Duration(days)*24*time.Hour)
-		defer stop()
-		if err := os.MkdirAll(v.journals(), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		turns := 0
-		l := &loop{Engine: v.Engine, watch: w, open: map[string]bool{}, rhythm: 6 * time.Hour, o: LoopOptions{
-			TickOptions: v.options(),
-			Told: func(r Turn, err error) {
-				turns++
-				for _, p := range r.Problems {
-					t.Errorf("%s: %s", v.Now(), p)
-				}
-				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%s: %v", v.Now(), err)
-				}
-			},
-		}}
-		if err := l.run(ctx); err != nil {
-			t.Error(err)
-		}
+		turns := v.loopFor(t, time.Duration(days)*24*time.Hour, 6*time.Hour)
 		time.Sleep(12 * time.Hour) // the ends of the last runs are written
 		t.Logf("%d turns", turns)
 	})
 	return v
+}
+
+// loopFor has the loop go on for some time of a bubble, from the first day on, and returns how often it turned.
+func (v *virtual) loopFor(t *testing.T, d, rhythm time.Duration) (turns int) {
+	t.Helper()
+	shift := time.Until(firstDay())
+	v.Now = func() time.Time { return time.Now().Add(shift) }
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), events: make(chan int, 1)} // nobody reads it: that would stop the time
+	defer w.close()
+	v.after = func(d time.Duration, do func()) {
+		go func() {
+			time.Sleep(d)
+			do()
+			w.wake(wakeEnds)
+		}()
+	}
+	ctx, stop := context.WithTimeout(t.Context(), d)
+	defer stop()
+	if err := os.MkdirAll(v.journals(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l := &loop{Engine: v.Engine, watch: w, open: map[string]bool{}, rhythm: rhythm, o: LoopOptions{
+		TickOptions: v.options(),
+		Told: func(r Turn, err error) {
+			turns++
+			for _, p := range r.Problems {
+				t.Errorf("%s: %s", v.Now(), p)
+			}
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", v.Now(), err)
+			}
+		},
+	}}
+	if err := l.run(ctx); err != nil {
+		t.Error(err)
+	}
+	l.endings.wait(func() {})
+	return turns
 }
 
 // decisions are what was decided about each slot, up to a moment.

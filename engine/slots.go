@@ -288,10 +288,9 @@ func (v *view) replace(ctx context.Context, kind task.Overlap) {
 		t.StopSignal = "SIGKILL"
 	}
 	for _, run := range running {
-		v.ending.Go(func() {
-			if _, err := v.endRun(ctx, v.l.db, v.l.svc, t, run, "replaced by the slot that was due"); err != nil {
-				v.complain("%s: run %s: %v", run.Task, run.ID, err)
-			}
+		v.endings.begin(run, func() error {
+			_, err := v.endRun(ctx, v.l.db, v.l.svc, t, run, "replaced by the slot that was due")
+			return err
 		})
 	}
 }

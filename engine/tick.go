@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,16 +112,10 @@ type scheduler struct {
 	done    map[task.ID]bool
 	trusted sync.Map // of the folders of files, nil or why not
 
-	catchups int            // slots of the past that were started
-	replaced []task.ID      // tasks whose runs are
-	ending   sync.WaitGroup // of runs that are replaced
-	mu       sync.Mutex     // of the report, while they are
-}
-
-func (s *scheduler) complain(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report.problem(format, args...)
+	catchups int       // slots of the past that were started
+	endings  *endings  // of runs that are replaced
+	replaced []task.ID // their tasks
+	loops    bool      // there are turns to come: no end is waited for
 }
 
 // Tick does once what has to be done now: it records the ends of runs, marks those that are lost, reads the
@@ -171,7 +166,7 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 	}
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
-		looked: map[string]*looked{}, done: map[task.ID]bool{},
+		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
 	}, nil
 }
 
@@ -212,7 +207,34 @@ func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
 	}
 	lost, err := s.markLost(ctx, db)
 	s.report.Lost = append(s.report.Lost, lost...)
-	return err
+	return errors.Join(err, s.hasten(ctx))
+}
+
+// hasten has the tasks looked at now whose slots wait for the end of a run, where one has ended.
+func (s *scheduler) hasten(ctx context.Context) error {
+	if len(s.report.Ended)+len(s.report.Lost) == 0 {
+		return nil
+	}
+	var waiting []task.ID
+	for _, db := range s.recordsByPath() {
+		pending, err := db.Pending(ctx, task.ID{})
+		if err != nil {
+			return err
+		}
+		locks := map[string]bool{}
+		for _, slot := range pending {
+			if strings.HasPrefix(slot.Reason, "queued: lock ") { // one end frees one place
+				if locks[slot.Reason] {
+					continue
+				}
+				locks[slot.Reason] = true
+			}
+			if !strings.HasPrefix(slot.Reason, "requirement") {
+				waiting = append(waiting, slot.Task)
+			}
+		}
+	}
+	return s.node.Hasten(ctx, waiting, s.now)
 }
 
 // rehearseTick tells what a tick would start, and records nothing. Files that no tick has read yet have no
@@ -246,14 +268,15 @@ func (e *Engine) rehearseTick(ctx context.Context, o TickOptions, report *TickRe
 // dueBatch is how many tasks are looked at before what was decided about them is recorded.
 const dueBatch = 500
 
-// due looks at each task that is due once. A slot that replaces a run waits for the end of that; then the
-// task is looked at again.
+// due looks at each task that is due once. A slot that replaces a run waits for the end of that: a tick waits
+// with it, and looks at the task again; a loop goes on, and is told of the end.
 func (s *scheduler) due(ctx context.Context) error {
-	if err := s.dueOnce(ctx); err != nil || s.replaced == nil {
+	if err := s.dueOnce(ctx); err != nil || s.replaced == nil || s.loops {
 		return err
 	}
-	s.awaitEnding()
-	if err := s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }); err != nil {
+	s.endings.wait(s.aliveNow)
+	s.report.Problems = append(s.report.Problems, s.endings.problems()...)
+	if err := s.recover(ctx, s.node); err != nil {
 		return err
 	}
 	for _, id := range s.replaced {
@@ -263,10 +286,49 @@ func (s *scheduler) due(ctx context.Context) error {
 	return s.dueOnce(ctx)
 }
 
-// awaitEnding waits for the end of runs that are replaced, which takes as long as their stop_timeout.
-func (s *scheduler) awaitEnding() {
+// endings are the runs that are being ended, which takes as long as their stop_timeout.
+type endings struct {
+	group  sync.WaitGroup
+	mu     sync.Mutex
+	runs   map[string]bool
+	failed []string
+}
+
+// begin ends a run in the background, once.
+func (e *endings) begin(run task.Run, end func() error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[run.ID] {
+		return
+	}
+	if e.runs == nil {
+		e.runs = map[string]bool{}
+	}
+	e.runs[run.ID] = true
+	e.group.Go(func() {
+		err := end()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.runs, run.ID)
+		if err != nil {
+			e.failed = append(e.failed, fmt.Sprintf("%s: run %s: %v", run.Task, run.ID, err))
+		}
+	})
+}
+
+// problems returns what has failed since it was asked last.
+func (e *endings) problems() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	failed := e.failed
+	e.failed = nil
+	return failed
+}
+
+// wait waits for all of them, and calls alive now and then.
+func (e *endings) wait(alive func()) {
 	done := make(chan struct{})
-	go func() { s.ending.Wait(); close(done) }()
+	go func() { e.group.Wait(); close(done) }()
 	beat := time.NewTicker(2 * time.Second)
 	defer beat.Stop()
 	for {
@@ -274,7 +336,7 @@ func (s *scheduler) awaitEnding() {
 		case <-done:
 			return
 		case <-beat.C:
-			s.aliveNow()
+			alive()
 		}
 	}
 }
@@ -328,10 +390,10 @@ var errSupervisor = errors.New("no supervisor")
 
 // supervisor is the process that the runs of this tick are handed to, started on first use.
 func (s *scheduler) supervisor() (*Hands, error) {
-	if s.hands != nil && state.Alive(task.Run{BootID: s.bootID, PID: s.hands.PID, PIDStart: s.hands.PIDStart}) {
+	if s.hands != nil && state.Alive(task.Run{BootID: s.bootID, PID: s.hands.PID, PIDStart: s.hands.PIDStart}) && !task.Stopped(s.hands.PID) {
 		return s.hands, nil
 	}
-	s.letGo() // the daemon's was killed: what it is given is lost
+	s.letGo() // the daemon's was killed or stopped: what it is given is lost, or waits
 	if err := os.MkdirAll(s.journals(), 0o700); err != nil {
 		return nil, err
 	}

@@ -117,9 +117,8 @@ type where struct {
 	args  []driver.Value
 }
 
-func (w *where) and(term string, args ...driver.Value) *where {
+func (w *where) and(term string, args ...driver.Value) {
 	w.terms, w.args = append(w.terms, term), append(w.args, args...)
-	return w
 }
 
 func (w *where) in(column string, n int) {

@@ -135,15 +135,6 @@ func (d *DB) enterSlot(s task.Slot, g gap) (task.Slot, error) {
 	return s, d.putSlot(s)
 }
 
-// redecide decides a slot that waits.
-func (d *DB) redecide(ctx context.Context, s task.Slot) error {
-	g, _, err := d.gap(ctx, s)
-	if err == nil {
-		_, err = d.enterSlot(s, g)
-	}
-	return err
-}
-
 // putSlot enters the row of a slot in place of the one that begins with it.
 func (d *DB) putSlot(s task.Slot) error {
 	_, err := d.c.exec("REPLACE INTO slot("+slotColumns+")VALUES(?,?,?,?,?,?,?,?)", slotValues(s)...)

@@ -16,7 +16,8 @@ const (
 	// detachedRun stands in the environment of a detached supervisor where its runs have their id, so that
 	// its parent does not take it for an orphan of a run.
 	detachedRun = "supervisor"
-	// answerSeconds is how long a supervisor may take to answer. It answers at once, unless it was stopped.
+	// answerSeconds is how long a supervisor may take to answer, each second of which we look whether it was
+	// stopped. It answers at once otherwise.
 	answerSeconds = 30
 )
 
@@ -81,7 +82,7 @@ func spawnDetached(argv []string, in int) (int, error) {
 func (h *Hands) meet() error {
 	p, _ := readProcess(h.PID)
 	h.PIDStart = p.start
-	patience := unix.Timeval{Sec: answerSeconds}
+	patience := unix.Timeval{Sec: 1}
 	for _, option := range [...]int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
 		if err := unix.SetsockoptTimeval(h.fd, unix.SOL_SOCKET, option, &patience); err != nil {
 			return fmt.Errorf("socket: %w", err)
@@ -132,9 +133,12 @@ func (h *Hands) Close() error {
 }
 
 func (h *Hands) send(text []byte) error {
+	waited := 0
 	for len(text) > 0 {
 		n, err := unix.SendmsgN(h.fd, text, nil, nil, unix.MSG_NOSIGNAL)
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN) && h.patient(&waited):
+		case err != nil:
 			return silent(err)
 		}
 		text = text[max(n, 0):]
@@ -145,11 +149,11 @@ func (h *Hands) send(text []byte) error {
 // answer reads one line: an empty one is yes, any other says why not.
 func (h *Hands) answer() error {
 	var line []byte
-	for {
+	for waited := 0; ; {
 		var c [1]byte
 		n, err := unix.Read(h.fd, c[:])
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN) && h.patient(&waited):
 			continue
 		case err != nil:
 			return silent(err)
@@ -165,10 +169,22 @@ func (h *Hands) answer() error {
 	}
 }
 
+// patient says, after each second of silence, whether to wait for another.
+func (h *Hands) patient(waited *int) bool {
+	*waited++
+	return *waited < answerSeconds && !Stopped(h.PID)
+}
+
+// Stopped says that a process was stopped, by SIGSTOP or a terminal, and does nothing until it is told to go on.
+func Stopped(pid int) bool {
+	p, ok := readProcess(pid)
+	return ok && p.state == 'T'
+}
+
 // silent names the error of a supervisor that does not answer in time.
 func silent(err error) error {
 	if errors.Is(err, unix.EAGAIN) {
-		return fmt.Errorf("no answer in %d s: %w", answerSeconds, unix.ETIMEDOUT)
+		return fmt.Errorf("it does not answer: %w", unix.ETIMEDOUT)
 	}
 	return err
 }

@@ -143,6 +143,33 @@ func TestDetachedOutcomes(t *testing.T) {
 	}
 }
 
+// TestStoppedSupervisor: nobody waits half a minute for a supervisor that was stopped. When it goes on, it starts what
+// it was given.
+func TestStoppedSupervisor(t *testing.T) {
+	folder := t.TempDir() + "/outcomes"
+	h := supervisorIn(t, folder)
+	if err := unix.Kill(h.PID, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is stopped", func() bool { return Stopped(h.PID) })
+	j := shell(t, "exit 0")
+	begin := time.Now()
+	if err := h.Give(j); !errors.Is(err, unix.ETIMEDOUT) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begin); took > answerSeconds*time.Second {
+		t.Errorf("it was waited for %s", took)
+	}
+	if err := errors.Join(h.Close(), unix.Kill(h.PID, unix.SIGCONT)); err != nil {
+		t.Fatal(err)
+	}
+	var c collector
+	c.await(t, folder, 1)
+	if got := c.ended[j.RunID].Outcome.State; got != Complete {
+		t.Errorf("got %s", got)
+	}
+}
+
 // What the supervisor is made of: its own session, no descriptor and no variable of ours.
 func TestDetachedIsAlone(t *testing.T) {
 	t.Setenv("OM_SECRET_OF_OURS", "x")

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"os/exec"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"om/state"
+	"om/task"
+)
+
+// TestReplaceHoldsUpNothing: a run that is replaced takes its time to end. The loop decides about other tasks
+// meanwhile, and starts what replaces it when it has ended.
+func TestReplaceHoldsUpNothing(t *testing.T) {
+	v := newVirtual(t, map[string]string{"s": `
+[task#slow]
+command = true
+log = none
+schedule = calendar:*:0/10
+overlap = replace(term)
+[task#each]
+command = true
+log = none
+schedule = calendar:*:*:0/5
+`})
+	const stops = 20 * time.Second
+	v.last["task#slow"] = 10*time.Minute + stops
+	synctest.Test(t, func(t *testing.T) {
+		v.loopFor(t, 29*time.Minute, time.Minute)
+		time.Sleep(time.Hour)
+	})
+	starts := map[string]int{}
+	for _, s := range v.starts {
+		starts[s.task.RID]++
+		late, most := s.at.Sub(s.slot), time.Second
+		if s.task.RID == "task#slow" && starts["task#slow"] > 1 {
+			late -= stops
+		}
+		if late < 0 || late > most {
+			t.Errorf("slot %s of %s was started %s late", s.slot, s.task, late)
+		}
+	}
+	if starts["task#slow"] < 2 || starts["task#each"] < 340 {
+		t.Errorf("starts: %v", starts)
+	}
+}
+
+// TestQueuedStartsAtOnce: what waits for the end of a run begins when that has ended.
+func TestQueuedStartsAtOnce(t *testing.T) {
+	v := newVirtual(t, map[string]string{"s": `
+[task#own]
+command = true
+log = none
+schedule = calendar:*:0/10
+overlap = queue-one
+[task#holder]
+command = true
+log = none
+schedule = calendar:*:0/10
+lock = tape
+[task#other]
+command = true
+log = none
+schedule = calendar:*:0/10:01
+lock = tape
+overlap = queue-one
+`})
+	v.last["task#own"], v.last["task#holder"] = 13*time.Minute, 3*time.Minute
+	synctest.Test(t, func(t *testing.T) {
+		v.loopFor(t, 29*time.Minute, time.Minute)
+		time.Sleep(time.Hour)
+	})
+	ends := map[string]time.Duration{"task#other": 3*time.Minute - time.Second, "task#holder": 0}
+	n := 0
+	for _, s := range v.starts {
+		want, known := ends[s.task.RID]
+		if s.task.RID == "task#own" {
+			want, known = time.Duration(n)*3*time.Minute, true
+			n++
+		}
+		if late := s.at.Sub(s.slot) - want; !known || late < 0 || late > time.Second {
+			t.Errorf("slot %s of %s was started %s late, wanted %s", s.slot, s.task, s.at.Sub(s.slot), want)
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d starts of task#own", n)
+	}
+}
+
+// TestStoppedSupervisorIsLeft: a loop gives nothing to a supervisor that was stopped, but to another.
+func TestStoppedSupervisorIsLeft(t *testing.T) {
+	v := newVirtual(t, nil)
+	sleep := exec.Command("sleep", "600")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sleep.Process.Kill(); _ = sleep.Wait() }()
+	pid := sleep.Process.Pid
+	began, err := state.ProcessStart(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot, err := state.BootID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := false
+	had := &Hands{PID: pid, PIDStart: began, Close: func() error { closed = true; return nil }}
+	s := &scheduler{Engine: v.Engine, options: v.options(), bootID: boot, report: &TickReport{}, hands: had}
+	if got, err := s.supervisor(); err != nil || got != had {
+		t.Errorf("one that is well: another is taken, %v", err)
+	}
+	if err := sleep.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for !task.Stopped(pid) {
+		time.Sleep(time.Millisecond)
+	}
+	if got, err := s.supervisor(); err != nil || got == had || !closed {
+		t.Errorf("one that is stopped: it is taken, %v", err)
+	}
+}
