@@ -39,7 +39,7 @@ func (a *app) kill(sel engine.Selection, runID string) error {
 	runs, err := e.Kill(ctx, s, sel, runID)
 	for _, r := range runs {
 		if r.State.Final() && !a.global.quiet {
-			fmt.Fprintf(a.Stderr, "%s %s: %s\n", r.Task, r.ID, outcomeOf(r).Summary())
+			fmt.Fprintf(a.Stderr, "%s %s: %s\n", r.Task, r.ID, r.Summary())
 		}
 	}
 	return errors.Join(err)

@@ -244,7 +244,7 @@ func (a *app) tellResult(r engine.Result) {
 		return
 	}
 	if r.Run.State.Final() && r.Run.State != task.Complete {
-		a.note(rid, engine.Error, outcomeOf(r.Run).Summary())
+		a.note(rid, engine.Error, r.Run.Summary())
 	}
 }
 
@@ -255,10 +255,6 @@ func reason(err error) error {
 		return errors.New(declined.Decision.Blockers()[0].Detail)
 	}
 	return err
-}
-
-func outcomeOf(r task.Run) task.Outcome {
-	return task.Outcome{State: r.State, ExitCode: r.ExitCode, Signal: r.Signal, Reason: r.Reason}
 }
 
 // resultCode is the exit code of one task's result.

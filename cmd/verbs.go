@@ -25,6 +25,7 @@ func verbs() []verb {
 		{"ls", "List the services and their tasks", true, true, lsVerb},
 		{"schedule", "Tell what a schedule means, and when it is due", true, false, scheduleVerb},
 		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
+		{"doctor", "Look for what keeps tasks from running as they should", true, true, doctorVerb},
 		{"get", "Print the value of a keyword", false, true, getVerb},
 		{"set", "Set keywords, and leave the rest of the file as it is", false, true, setVerb},
 		{"unset", "Remove keywords", false, true, unsetVerb},

@@ -97,6 +97,11 @@ type Outcome struct {
 	Notes []string
 }
 
+// Summary is how the run ended in some words: "error: exit code 3".
+func (r Run) Summary() string {
+	return Outcome{State: r.State, ExitCode: r.ExitCode, Signal: r.Signal, Reason: r.Reason}.Summary()
+}
+
 // Code returns the exit code that a shell shows for the run: the command's own, 128 + n for a
 // signal, 124 for a timeout, 125 for a run that is lost or cancelled before it began.
 func (r Run) Code() int {
