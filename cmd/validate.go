@@ -25,19 +25,27 @@ type problemRow struct {
 }
 
 func validateVerb(a *app) *cobra.Command {
-	var strict bool
+	var strict, asSARIF bool
 	c := &cobra.Command{
 		Use: "validate",
 		Long: `Check the file of the service, of every service and of the node, and tell every problem with its file, line,
 section and keyword. Exit code 78 if there is an error; warnings alone leave 0 unless --strict.`,
+		Example: `  om testmd validate
+  om validate --strict --sarif > om.sarif`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.validate(strict) },
+		RunE: func(*cobra.Command, []string) error {
+			if asSARIF {
+				return a.validate(strict, a.printSARIF)
+			}
+			return a.validate(strict, a.printProblems)
+		},
 	}
 	c.Flags().BoolVar(&strict, "strict", false, "a warning is an error")
+	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, which code hosts show beside the lines")
 	return c
 }
 
-func (a *app) validate(strict bool) error {
+func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	e, err := a.engine()
 	if err != nil {
 		return err
@@ -56,7 +64,7 @@ func (a *app) validate(strict bool) error {
 		found, isBad, err := validateOne(e, path, strict)
 		rows, errs, bad = append(rows, found...), append(errs, err), bad || isBad
 	}
-	if err := errors.Join(a.printProblems(rows), errors.Join(errs...)); err != nil {
+	if err := errors.Join(tell(rows), errors.Join(errs...)); err != nil {
 		return err
 	}
 	if bad {
@@ -91,17 +99,29 @@ func problemRows(path string, problems []service.Problem, strict bool) ([]proble
 	return rows, bad
 }
 
+func (r problemRow) problem() service.Problem {
+	return service.Problem{File: r.File, Line: r.Line, Section: r.Section, Keyword: r.Keyword, Text: r.Text, Wanted: r.Wanted, Hint: r.Hint}
+}
+
+func (a *app) printSARIF(rows []problemRow) error {
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	a.global.output = "json"
+	return a.value(sarif(rows, e.ConfigDir, a.Version))
+}
+
 func (a *app) printProblems(rows []problemRow) error {
 	if a.global.output != "table" && a.global.output != "plain" {
 		return a.list(listing{data: rows})
 	}
 	for _, r := range rows {
-		p := service.Problem{File: r.File, Line: r.Line, Section: r.Section, Keyword: r.Keyword, Text: r.Text, Wanted: r.Wanted, Hint: r.Hint}
 		color := yellow
 		if r.Severity == "error" {
 			color = red
 		}
-		if err := a.printf("%s: %s\n", a.paint(a.Stdout, color, r.Severity), p); err != nil {
+		if err := a.printf("%s: %s\n", a.paint(a.Stdout, color, r.Severity), r.problem()); err != nil {
 			return err
 		}
 	}
