@@ -175,7 +175,7 @@ func configVerb(a *app) *cobra.Command {
 	}
 	c.AddCommand(
 		&cobra.Command{Use: "history", Short: "List the versions, the newest first", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.configHistory() }},
-		&cobra.Command{Use: "diff [VERSION]", Short: "What changed from a version (the newest) to the file", ValidArgsFunction: a.completeVersions, RunE: func(_ *cobra.Command, args []string) error { return a.configDiff(args) }},
+		a.configDiffVerb(),
 		&cobra.Command{Use: "restore [VERSION]", Short: "Put a version (the newest) back; the present one is kept", ValidArgsFunction: a.completeVersions, RunE: func(_ *cobra.Command, args []string) error { return a.configRestore(args) }},
 	)
 	return c
@@ -208,6 +208,23 @@ func (a *app) configHistory() error {
 	}
 	l.data = rows
 	return a.list(l)
+}
+
+func (a *app) configDiffVerb() *cobra.Command {
+	var o diffOptions
+	var instants bool
+	c := &cobra.Command{
+		Use: "diff [VERSION]", Short: "What changed from a version (the newest) to the file", ValidArgsFunction: a.completeVersions,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if instants {
+				return a.configDiffSchedule(o, args)
+			}
+			return a.configDiff(args)
+		},
+	}
+	c.Flags().BoolVar(&instants, "schedule", false, "the instants of tasks that were added, moved and removed instead, exit code 1 if there are any")
+	addPeriod(c, &o)
+	return c
 }
 
 func (a *app) configDiff(args []string) error {

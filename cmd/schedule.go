@@ -18,17 +18,17 @@ import (
 
 func scheduleVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "schedule next|check|describe|convert",
+		Use: "schedule next|check|describe|convert|diff",
 		Long: `Tell what a schedule means, in any notation that files may have: OpenSVC's, cron's, systemd's OnCalendar,
 anacron's, NetWorker's, intervals and single instants. om-schedule(7) is the manual of the language.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("om schedule: wanted next, check, describe or convert")
+				return usage("om schedule: wanted next, check, describe, convert or diff")
 			}
-			return usage("om schedule %q: wanted next, check, describe or convert", args[0])
+			return usage("om schedule %q: wanted next, check, describe, convert or diff", args[0])
 		},
 	}
-	c.AddCommand(a.scheduleNextVerb(), a.scheduleCheckVerb(), a.scheduleDescribeVerb(), a.scheduleConvertVerb())
+	c.AddCommand(a.scheduleNextVerb(), a.scheduleCheckVerb(), a.scheduleDescribeVerb(), a.scheduleConvertVerb(), a.scheduleDiffVerb())
 	return c
 }
 
