@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -87,16 +88,19 @@ func (a *app) set(kws []string) error {
 	if len(kws) == 0 {
 		return usage("om set: wanted SECTION.KEYWORD=VALUE")
 	}
-	return a.change(kws, func(d *service.Document, kw string) error {
-		c, err := service.ParseChange(kw)
-		if err != nil {
-			return usageError{"om set " + clean(err)}
-		}
-		if visible(c.Value) != c.Value {
-			return usage("om set %q: wanted a value with no control characters", kw)
-		}
-		return d.Apply(c)
-	})
+	return a.change(kws, applySet)
+}
+
+// applySet does what a word of om set says.
+func applySet(d *service.Document, kw string) error {
+	c, err := service.ParseChange(kw)
+	if err != nil {
+		return usageError{"om set " + clean(err)}
+	}
+	if visible(c.Value) != c.Value {
+		return usage("om set %q: wanted a value with no control characters", kw)
+	}
+	return d.Apply(c)
 }
 
 func unsetVerb(a *app) *cobra.Command {
@@ -252,7 +256,11 @@ func (a *app) configRestore(args []string) error {
 	if err != nil {
 		return err
 	}
-	err = e.Replace(context.Background(), path, func([]byte) ([]byte, error) { return old, nil })
+	if _, err = e.Load(path); errors.Is(err, task.ErrNotFound) { // it was deleted
+		err = e.Create(path, old)
+	} else {
+		err = e.Replace(context.Background(), path, func([]byte) ([]byte, error) { return old, nil })
+	}
 	return a.did(err, path, fmt.Sprintf("version %d is back", n))
 }
 

@@ -177,3 +177,39 @@ func TestConfirmTimeout(t *testing.T) {
 		t.Errorf("the screen is\n%q\nwant\n%s", screen, want)
 	}
 }
+
+// TestInit answers the three questions. What is wrong is asked for again.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := sit(t, dir, "init")
+	p.waitFor("Name of the service: ")
+	p.typeIn("a b\n")
+	p.waitFor("wanted NAME or NAMESPACE/NAME")
+	p.waitFor("Name of the service: ")
+	p.typeIn("web\n")
+	p.waitFor("Command of its task: ")
+	p.typeIn("/bin/date\n")
+	p.waitFor("none) [none]: ")
+	p.typeIn("25:00-26:00\n")
+	p.waitFor("om: ")
+	p.waitFor("[none]: ")
+	p.typeIn("02:00-04:00 mon-fri\n")
+	code, screen := p.end()
+	if code != 0 || !strings.Contains(screen, "om web run --rid task#0") || !strings.Contains(screen, "It is due next at ") {
+		t.Errorf("exit code %d, the screen is\n%s", code, screen)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "etc", "web.conf"))
+	if want := "[task#0]\ncommand = /bin/date\nschedule = 02:00-04:00 mon-fri\n"; err != nil || string(text) != want {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+	p = sit(t, dir, "web", "delete")
+	p.waitFor("(yes/no) [no]: ")
+	p.typeIn("y\n")
+	if code, screen := p.end(); code != 1 || !strings.Contains(screen, "nothing was changed") {
+		t.Errorf("exit code %d, the screen is\n%s", code, screen)
+	}
+}

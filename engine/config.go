@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -29,16 +28,16 @@ func (e *Engine) Change(ctx context.Context, path string, edit func(d *service.D
 
 // Replace is Change for an edit of the whole text.
 func (e *Engine) Replace(ctx context.Context, path string, edit func(old []byte) ([]byte, error)) error {
-	before, err := e.Load(path)
-	if err != nil {
+	if _, err := e.Load(path); err != nil { // before there is a lock for it
 		return err
 	}
-	unlock, err := lock(filepath.Join(e.ConfigDir, "."+filepath.Base(before.File)+".lock"))
+	unlock, err := e.lockFile(path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if before, err = e.Load(path); err != nil {
+	before, err := e.Load(path)
+	if err != nil {
 		return err
 	}
 	text, err := edit(before.Text)

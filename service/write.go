@@ -16,6 +16,20 @@ func Write(file string, text []byte) error {
 	if target, err := filepath.EvalSymlinks(file); err == nil {
 		file = target
 	}
+	return write(file, text, os.Rename)
+}
+
+// Create is Write for a file that must not be there yet; else the error is fs.ErrExist.
+func Create(file string, text []byte) error {
+	return write(file, text, func(temp, file string) error {
+		if err := os.Link(temp, file); err != nil { // which replaces nothing
+			return err
+		}
+		return os.Remove(temp)
+	})
+}
+
+func write(file string, text []byte, place func(temp, file string) error) error {
 	folder := filepath.Dir(file)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -26,7 +40,7 @@ func Write(file string, text []byte) error {
 	}
 	err = errors.Join(fill(temp, file, text), temp.Close())
 	if err == nil {
-		err = os.Rename(temp.Name(), file)
+		err = place(temp.Name(), file)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: not changed: %w", file, err), os.Remove(temp.Name()))

@@ -1,0 +1,303 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"om/confirm"
+	"om/engine"
+	"om/service"
+	"om/task"
+)
+
+func createVerb(a *app) *cobra.Command {
+	var kws []string
+	var from string
+	c := &cobra.Command{
+		Use: "create [--from FILE|SERVICE] task#0.command=/bin/date ...",
+		Long: `Make the file of a new service: of keywords, SECTION.KEYWORD[@SCOPE]=VALUE as om set takes them, of the text of a file (- is
+standard input), or of that of another service, with the keywords changed. A text with errors makes no file.`,
+		Example: `  om testmd create task#0.command=/bin/date 'task#0.schedule=02:00-04:00 mon-fri'
+  om web2 create --from web1 task#0.user=web2`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.create(from, append(kws, args...)) },
+	}
+	c.Flags().StringArrayVar(&kws, "kw", nil, "SECTION.KEYWORD=VALUE")
+	c.Flags().StringVar(&from, "from", "", "a file with the text to begin with, - for standard input, or a service")
+	c.ValidArgsFunction = a.completeKeys
+	return c
+}
+
+func (a *app) create(from string, kws []string) error {
+	e, path, err := a.newService(a.selector)
+	if err != nil {
+		return err
+	}
+	text, err := a.template(e, from)
+	if err != nil {
+		return err
+	}
+	if from == "" && len(kws) == 0 {
+		return usage("om %s create: wanted keywords (task#0.command=/bin/date) or --from", path)
+	}
+	d := service.NewDocument(text)
+	for _, kw := range kws {
+		if err = applySet(d, kw); err != nil {
+			return err
+		}
+	}
+	file, err := service.File(e.ConfigDir, path)
+	if err != nil {
+		return err
+	}
+	return a.did(e.Create(path, d.Bytes()), file, "made: om "+path+" print schedule")
+}
+
+// newService refuses what can't be the path of a new service: a pattern, or a verb, which could not be selected.
+func (a *app) newService(path string) (*engine.Engine, string, error) {
+	e, err := a.engine()
+	if err != nil {
+		return nil, "", err
+	}
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	switch {
+	case !task.ValidPath(path):
+		return nil, "", usage("%q: wanted NAME or NAMESPACE/NAME, of letters, digits and - _ . :", path)
+	case isVerb(name):
+		return nil, "", usage("%q: wanted a name that is no verb of om", name)
+	}
+	return e, path, nil
+}
+
+// template is the text that a new service begins with.
+func (a *app) template(e *engine.Engine, from string) ([]byte, error) {
+	switch from {
+	case "":
+		return nil, nil
+	case "-":
+		return io.ReadAll(a.Stdin)
+	}
+	if task.ValidPath(from) {
+		svc, err := e.Load(from)
+		if err == nil {
+			return svc.Text, nil
+		}
+		if !errors.Is(err, task.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return os.ReadFile(from)
+}
+
+func deleteVerb(a *app) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "delete [--confirm]",
+		Long: `Delete the file of the service, so that none of its tasks runs any more. The record keeps its runs, and the text
+as a version: om SERVICE config restore brings it back. A person is asked first, or --confirm is given. While a run goes on nothing is
+deleted.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.delete(yes) },
+	}
+	c.Flags().BoolVar(&yes, "confirm", false, "do not ask")
+	return c
+}
+
+func (a *app) delete(yes bool) error {
+	e, path, err := a.service()
+	if err != nil {
+		return err
+	}
+	svc, err := e.Load(path)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		if err := a.agree(fmt.Sprintf("This deletes %s with %s.", svc.File, counted(len(svc.Tasks), "task"))); err != nil {
+			return err
+		}
+	}
+	return a.did(e.Delete(context.Background(), path), path, "deleted: om "+path+" config restore brings it back")
+}
+
+// agree asks a person on the terminal for a full yes.
+func (a *app) agree(about string) error {
+	if _, ok := confirm.Terminal(a.Stdin); !ok {
+		return usage("stdin is not a terminal: use --confirm")
+	}
+	answer, err := a.question(bufio.NewReader(a.Stdin), about+" Do you want that (yes/no)", "no")
+	if err == nil && answer != "yes" {
+		err = errors.New("nothing was changed")
+	}
+	return err
+}
+
+func renameVerb(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "rename NEW",
+		Long: `Give the service another name, or put it into another namespace. What the record has of it goes with it: its runs and
+their output, its slots, the versions of its file. No slot is run twice and none is lost. While a run goes on nothing
+is renamed.`,
+		Example: "  om testmd rename prod/testmd",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("om rename: wanted one new name")
+			}
+			return a.rename(args[0])
+		},
+	}
+}
+
+func (a *app) rename(to string) error {
+	_, from, err := a.service()
+	if err != nil {
+		return err
+	}
+	e, to, err := a.newService(to)
+	if err != nil {
+		return err
+	}
+	return a.did(e.Rename(context.Background(), from, to), from, "is "+to+" now")
+}
+
+// firstService is what om init asks for.
+type firstService struct{ name, command, schedule, user string }
+
+func initVerb(a *app) *cobra.Command {
+	var o firstService
+	c := &cobra.Command{
+		Use: "init [--name NAME --command COMMAND --schedule SCHEDULE]",
+		Long: `Make a service with one task. What no flag says is asked for on the terminal: its name, the command, and when
+it runs.`,
+		Example: `  om init
+  om init --name web --command "/srv/web/bin/purge.sh --older 30d" --schedule "02:00-04:00 mon-fri" --user web`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return a.init(o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.name, "name", "", "the name of the service, or NAMESPACE/NAME")
+	f.StringVar(&o.command, "command", "", "the command of its task")
+	f.StringVar(&o.schedule, "schedule", "", "when it runs; none for by hand only")
+	f.StringVar(&o.user, "user", "", "the user that it runs as, by default the owner of the file")
+	return c
+}
+
+func (a *app) init(o firstService) error {
+	if err := a.askFor(&o); err != nil {
+		return err
+	}
+	e, path, err := a.newService(o.name)
+	if err != nil {
+		return err
+	}
+	d := service.NewDocument(nil)
+	if o.schedule == "none" {
+		o.schedule = ""
+	}
+	for _, kw := range [...][2]string{{"command", o.command}, {"user", o.user}, {"schedule", o.schedule}} {
+		if kw[1] == "" {
+			continue
+		}
+		if err := d.Set("task#0", kw[0], kw[1]); err != nil {
+			return err
+		}
+	}
+	if err := e.Create(path, d.Bytes()); err != nil {
+		return err
+	}
+	return a.nextSteps(e, path)
+}
+
+// askFor asks for what no flag said. A schedule that is wrong is asked for again.
+func (a *app) askFor(o *firstService) error {
+	if o.name != "" && o.command != "" && o.schedule != "" {
+		return nil
+	}
+	if _, ok := confirm.Terminal(a.Stdin); !ok {
+		return usage("om init: stdin is not a terminal: wanted --name, --command and --schedule (none for by hand only)")
+	}
+	in := bufio.NewReader(a.Stdin)
+	for _, q := range [...]struct {
+		answer         *string
+		text, fallback string
+		wrong          func(string) error
+	}{
+		{&o.name, "Name of the service", "", a.wrongName},
+		{&o.command, "Command of its task", "", func(s string) error { return wantedOne(s, "a command") }},
+		{&o.schedule, "When does it run (02:00-04:00 mon-fri, */5 * * * *, every 1h, none)", "none", a.wrongSchedule},
+	} {
+		for *q.answer == "" {
+			answer, err := a.question(in, q.text, q.fallback)
+			if err != nil {
+				return err
+			}
+			if err := q.wrong(answer); err != nil {
+				a.tell(err)
+				continue
+			}
+			*q.answer = answer
+		}
+	}
+	return nil
+}
+
+func wantedOne(answer, what string) error {
+	if answer == "" {
+		return usage("wanted %s", what)
+	}
+	return nil
+}
+
+func (a *app) wrongName(name string) error {
+	_, _, err := a.newService(name)
+	return err
+}
+
+func (a *app) wrongSchedule(text string) error {
+	if text == "none" {
+		return nil
+	}
+	_, err := a.calendar(calendarOptions{Task: task.Task{DSTGap: "after", DSTOverlap: "first", SpreadBy: "node"}}, []string{text})
+	return err
+}
+
+// question reads one line after a question; an empty one is the fallback.
+func (a *app) question(in *bufio.Reader, text, fallback string) (string, error) {
+	if fallback != "" {
+		text += " [" + fallback + "]"
+	}
+	if err := a.printf("%s: ", text); err != nil {
+		return "", err
+	}
+	line, err := in.ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		return "", errors.New("nobody answered; nothing was changed")
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		line = fallback
+	}
+	return line, err
+}
+
+// nextSteps tells what was made, and what to type now.
+func (a *app) nextSteps(e *engine.Engine, path string) error {
+	svc, err := e.Load(path)
+	if err != nil {
+		return err
+	}
+	if err = a.printf("%s is made. Now\n  om %s run --rid task#0    runs its task\n  om %s edit              changes the file\n", svc.File, path, path); err != nil {
+		return err
+	}
+	planned, err := e.Schedules(context.Background(), path)
+	if err != nil || len(planned) == 0 {
+		return err
+	}
+	return a.printf("It is due next at %s, where om tick or om daemon is at work (om doctor tells)\n", planned[0].Next.In(time.Local).Format(time.RFC3339))
+}
