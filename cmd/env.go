@@ -29,6 +29,7 @@ type app struct {
 	selector string // the services meant: a path, a glob, a list; "" for the node
 	global   global
 	eng      *engine.Engine
+	compact  bool // JSON is one line
 }
 
 // global holds the flags that every verb takes.

@@ -24,18 +24,18 @@ func explainVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain [--rid task#0] [--at TIME | --slot TIME | --run ID]",
 		Long: `Say whether the schedule would start a task now, or at --at, and why not: each check with its answer, what each
-part of the schedule says, the next slot. With --slot or --run: what was decided about that slot, or the slot of that run.`,
+part of the schedule says, the first slot after that time. With --slot or --run: what was decided about that slot, or the slot of
+that run. The exit code is 0 also where the answer is no: -o json has it as "run".`,
 		Example: `  om testmd explain --rid task#0
   om testmd explain --rid task#0 --slot 2026-11-25T02:00:00Z`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.explain(o) },
 	}
+	a.addSelection(c, &o.Selection)
 	f := c.Flags()
-	f.Var((*list)(&o.RID), "rid", "tasks or groups")
 	f.Var(&o.at, "at", "the moment, instead of the present")
 	f.Var(&o.slot, "slot", "the decision about this slot")
 	f.StringVar(&o.run, "run", "", "the slot of this run: its id, or the beginning of it")
-	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
 	return c
 }
 
@@ -69,22 +69,28 @@ func (a *app) explain(o explainOptions) error {
 	return a.printExplanations(all)
 }
 
-// pickedTasks are the tasks of a service that are meant: those with a schedule, where none is named.
+// pickedTasks are the tasks of a service that are meant: those with a schedule, where none is selected.
 func (a *app) pickedTasks(e *engine.Engine, path string, sel engine.Selection) ([]task.Task, error) {
+	if err := e.Known(sel, path); err != nil {
+		return nil, err
+	}
 	s, err := e.Load(path)
 	if err != nil {
 		return nil, err
 	}
 	var tasks []task.Task
 	for _, p := range sel.Pick(s.Tasks) {
-		if sel.RID != "" || p.Task.Schedule != "" {
+		if sel != (engine.Selection{}) || p.Task.Schedule != "" {
 			tasks = append(tasks, p.Task)
 		}
 	}
-	if len(tasks) == 0 {
-		return nil, task.Errorf(task.ErrNotFound, "service %s: no task with a schedule matches %s", path, sel)
+	switch {
+	case len(tasks) > 0:
+		return tasks, nil
+	case sel == (engine.Selection{}):
+		return nil, task.Errorf(task.ErrNotFound, "service %s has no task with a schedule", path)
 	}
-	return tasks, nil
+	return nil, task.Errorf(task.ErrNotFound, "service %s: no task matches %s", path, sel)
 }
 
 func (a *app) printExplanations(all []engine.Explanation) error {
@@ -190,36 +196,47 @@ type plannedRow = engine.Planned
 
 func (a *app) printScheduleVerb() *cobra.Command {
 	var watch bool
+	var sel engine.Selection
 	c := &cobra.Command{
-		Use: "schedule", Short: "Print when each task is due, and what is in its way",
+		Use: "schedule [--rid task#0,...] [--tags a+b,c]", Short: "Print when each task is due, and what is in its way",
 		Long: `Print for each task that has a schedule its last run, its next start in the zone of the schedule, the schedule, and
-why it would not be started, as far as that can be told now.
+why it would not be started, as far as that can be told now. A task that is not started here as things are, for it is
+frozen, disabled, or of a service that is not active here, has no next start.
 
 ` + exitCodes,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.watching(watch, a.printSchedule) },
+		RunE: func(*cobra.Command, []string) error {
+			return a.watching(watch, func(ctx context.Context) error { return a.printSchedule(ctx, sel) })
+		},
 	}
-	c.Flags().BoolVar(&watch, "watch", false, "print again every 2 seconds")
+	a.addSelection(c, &sel)
+	c.Flags().BoolVar(&watch, "watch", false, watchHelp)
 	return c
 }
 
-func (a *app) printSchedule(ctx context.Context) error {
+func (a *app) printSchedule(ctx context.Context, sel engine.Selection) error {
 	e, err := a.reader()
 	if err != nil {
 		return err
 	}
 	paths, err := a.named()
+	if err == nil {
+		err = e.Known(sel, paths...)
+	}
 	if err != nil {
 		return err
 	}
 	rows := []plannedRow{}
 	var failed error
 	for _, path := range paths {
-		found, err := e.Schedules(ctx, path)
+		found, err := e.Schedules(ctx, path, sel)
 		if err != nil && failed == nil {
 			failed = err
 		}
 		rows = append(rows, found...)
+	}
+	if len(rows) == 0 && failed == nil && sel != (engine.Selection{}) {
+		return task.Errorf(task.ErrNotFound, "no task with a schedule matches %s", sel)
 	}
 	l := listing{columns: []string{"SERVICE", "TASK", "LAST RUN", "STATE", "NEXT", "SCHEDULE", "WHY NOT"}, data: rows}
 	for _, r := range rows {
@@ -240,7 +257,7 @@ func (a *app) plannedCells(r plannedRow) []string {
 	if r.Running > 0 {
 		state = "running"
 	}
-	next := "never"
+	next := "-"
 	if !r.Next.IsZero() {
 		next = a.when(r.Next) + " " + r.Zone
 	}

@@ -50,7 +50,9 @@ func (a *app) value(v any) error {
 	}
 	var b bytes.Buffer
 	enc := encoder(&b)
-	enc.SetIndent("", "  ")
+	if !a.compact || a.global.output == "yaml" {
+		enc.SetIndent("", "  ")
+	}
 	if err := enc.Encode(v); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"om/confirm"
 	"om/engine"
 	"om/service"
 	"om/task"
@@ -40,11 +41,14 @@ progress, M monitored, D disabled, O optional, S standby, and ! for a section th
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.watching(watch, a.printStatus) },
 	}
-	c.Flags().BoolVar(&watch, "watch", false, "print again every 2 seconds")
+	c.Flags().BoolVar(&watch, "watch", false, watchHelp)
 	return c
 }
 
-// watching calls show once, or every two seconds on a cleared screen until it is interrupted.
+const watchHelp = "print again every 2 seconds; with -o json a document a line"
+
+// watching calls show once, or every two seconds until it is interrupted: on a terminal on a cleared screen, for
+// programs one value after the other.
 func (a *app) watching(watch bool, show func(context.Context) error) error {
 	if !watch {
 		return show(context.Background())
@@ -53,8 +57,9 @@ func (a *app) watching(watch bool, show func(context.Context) error) error {
 	defer stop()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
+	a.compact = true
 	for {
-		if err := errors.Join(a.write("\x1b[H\x1b[2J"), show(ctx)); err != nil {
+		if err := errors.Join(a.write(a.separator()), show(ctx)); err != nil {
 			return err
 		}
 		select {
@@ -63,6 +68,19 @@ func (a *app) watching(watch bool, show func(context.Context) error) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// separator is what stands between what is printed again and again.
+func (a *app) separator() string {
+	switch a.global.output {
+	case "yaml":
+		return "---\n"
+	case "table", "plain":
+		if _, screen := confirm.Terminal(a.Stdout); screen && a.Getenv("TERM") != "dumb" {
+			return "\x1b[H\x1b[2J"
+		}
+	}
+	return ""
 }
 
 func (a *app) printStatus(ctx context.Context) error {

@@ -20,7 +20,7 @@ type Explanation struct {
 	Checks  []task.Check `json:"checks"`
 	Clauses []ClauseSaid `json:"clauses,omitempty"` // what each part of the schedule says of the moment
 	Slot    time.Time    `json:"slot,omitzero"`     // the one that is outstanding
-	Next    time.Time    `json:"next,omitzero"`     // the next one
+	Next    time.Time    `json:"next,omitzero"`     // the first one after At, whatever is decided about it then
 	Decided *SlotSaid    `json:"decided,omitempty"` // what is on record of the slot, or the run, that was asked about
 	Waiting []string     `json:"waiting,omitempty"`
 }
@@ -76,9 +76,12 @@ func (s *scheduler) explain(ctx context.Context, x *Explanation, l *looked, t *t
 		return err
 	}
 	c := s.cursorOf(l.svc, t, cursors)
-	x.Checks = append(x.Checks, scheduledCheck(neverScheduled(l.svc, t)))
-	if t.Schedule != "" {
-		s.explainDue(x, t, c)
+	never := neverScheduled(l.svc, t)
+	x.Checks = append(x.Checks, scheduledCheck(never))
+	if never == "" {
+		if err = s.explainDue(ctx, x, l, t, c); err != nil {
+			return err
+		}
 	}
 	d, err := s.decision(ctx, l, t)
 	if err != nil {
@@ -88,7 +91,6 @@ func (s *scheduler) explain(ctx context.Context, x *Explanation, l *looked, t *t
 	d.Checks = x.Checks
 	x.Run = d.Run()
 	x.Verdict = verdictOf(d)
-	x.Next = s.nextLook(l.svc, t, c)
 	x.Waiting, err = s.waiting(ctx, l.db, c)
 	return err
 }
@@ -100,29 +102,89 @@ func scheduledCheck(never string) task.Check {
 	return task.Check{Name: "scheduled", Pass: true, Detail: "the task has a schedule"}
 }
 
-// explainDue tells whether a slot is outstanding, and what the schedule says of the moment.
-func (s *scheduler) explainDue(x *Explanation, t *task.Task, c task.Cursor) {
+// explainDue tells whether a slot is outstanding, what the schedule says of the moment, and which slot comes after it.
+func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t *task.Task, c task.Cursor) error {
 	cal, err := s.calendar(t)
 	if err != nil {
-		return // a task whose schedule is wrong is in quarantine
+		return err
 	}
-	for _, clause := range cal.Explain(c.At, s.now) {
+	last, err := lastSlot(ctx, l.db, t.ID)
+	if err != nil {
+		return err
+	}
+	for _, clause := range clauses(cal, c.At, s.now, last.IsZero()) {
 		x.Clauses = append(x.Clauses, ClauseSaid(clause))
 	}
 	backlog := cal.Backlog(c.At, s.now, s.catchupOf(t))
+	x.Next = nextSlot(cal, c, s.now)
+	if ranOut(t, c.Runs+len(backlog.Due)) {
+		x.Next = time.Time{}
+	}
 	check := task.Check{Name: "due"}
-	switch next, ok := cal.Next(c.At, c.At); {
+	switch {
+	case ranOut(t, c.Runs):
+		check.Detail = ranOutText
 	case len(backlog.Due) > 0:
 		x.Slot = backlog.Due[len(backlog.Due)-1]
 		check.Pass, check.Detail = true, "its slot "+local(cal, x.Slot)+" is outstanding"
-	case backlog.Missed > 0:
-		check.Detail = fmt.Sprintf("%d slots since %s are missed, and not made up for", backlog.Missed, local(cal, c.At))
-	case !ok:
-		check.Detail = "there is no slot after " + local(cal, c.At)
 	default:
-		check.Detail = "no slot since " + local(cal, c.At) + "; the next is " + local(cal, next)
+		check.Detail = whyNotDue(cal, c.At, x, backlog.Missed)
 	}
 	x.Checks = append(x.Checks, check)
+	return nil
+}
+
+// whyNotDue says why no slot is outstanding.
+func whyNotDue(cal *schedule.Schedule, cursor time.Time, x *Explanation, missed int) string {
+	since := local(cal, cursor)
+	switch {
+	case missed == 1:
+		return "1 slot since " + since + " is missed, and not made up for"
+	case missed > 0:
+		return fmt.Sprintf("%d slots since %s are missed, and not made up for", missed, since)
+	case x.At.Before(cursor):
+		return "its slots up to " + since + " are over"
+	case x.Next.IsZero():
+		return "there is no slot after " + since
+	}
+	return "no slot since " + since + "; the next is " + local(cal, x.Next)
+}
+
+// clauses are what the parts of a schedule say of a moment: as counted from the cursor, or for a moment of before that,
+// of which the record does not have what was the last one then, by the calendar alone.
+func clauses(cal *schedule.Schedule, cursor, at time.Time, fresh bool) []schedule.Clause {
+	since := "the last slot"
+	if fresh {
+		since = "the start of the schedule"
+	}
+	if !at.After(cursor) {
+		cursor = time.Time{}
+	}
+	return cal.ExplainSince(since, cursor, at)
+}
+
+// nextSlot is the first slot after a moment and after those that are decided by then; zero for none.
+func nextSlot(cal *schedule.Schedule, c task.Cursor, at time.Time) time.Time {
+	from := c.At
+	if newest, _, due := cal.Latest(from, at); due {
+		from = cal.Decided(newest, at)
+	}
+	now := at.Add(time.Second)
+	if now.Before(from) {
+		now = from
+	}
+	next, _ := cal.Next(from, now)
+	return next
+}
+
+// lastSlot is the newest slot of a task that was decided; zero where none is on record.
+func lastSlot(ctx context.Context, db *state.DB, id task.ID) (time.Time, error) {
+	slots, err := db.Slots(ctx, state.Query{Service: id.Service, RID: []string{id.RID}, Limit: 1},
+		task.SlotRun, task.SlotSkip, task.SlotMissed, task.SlotExpired)
+	if err != nil || len(slots) == 0 {
+		return time.Time{}, err
+	}
+	return slots[0].Last, nil
 }
 
 func local(cal *schedule.Schedule, t time.Time) string {

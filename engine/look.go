@@ -255,7 +255,7 @@ func (v *view) standBy() {
 // next is when to look at the task again.
 func (v *view) next() time.Time {
 	next := time.Time{}
-	if v.t.Plan.RunTimes == 0 || v.after.Runs < v.t.Plan.RunTimes {
+	if !ranOut(&v.t, v.after.Runs) {
 		if at, ok := v.cal.Next(v.after.At, v.after.At); ok {
 			next = at
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"om/schedule"
@@ -18,19 +19,19 @@ type Planned struct {
 	Schedule string    `json:"schedule"`
 	Zone     string    `json:"zone"`
 	Meaning  string    `json:"meaning,omitempty"` // in a sentence
-	Next     time.Time `json:"next,omitzero"`     // the next start; zero for never
+	Next     time.Time `json:"next,omitzero"`     // the next start; zero where there is none here as things are
 	Last     *Brief    `json:"last_run,omitempty"`
 	Running  int       `json:"running,omitempty"`
 	Slot     time.Time `json:"last_slot,omitzero"` // the newest one that was decided
-	// Why says why there is no next start, or what keeps the task from being started at it, as far as that can
-	// be told now; "" for nothing.
+	// Why says why there is no next start, or what would keep the task from being started now; "" for nothing.
 	Why string `json:"why,omitempty"`
 	// Waiting are slots that wait for requirements or other runs, and another attempt of one that failed.
 	Waiting []string `json:"waiting,omitempty"`
 }
 
-// Schedules tells for each task of a service that has a schedule when it is due next, and what is in its way.
-func (e *Engine) Schedules(ctx context.Context, path string) ([]Planned, error) {
+// Schedules tells for each task that sel picks of a service, and that has a schedule, when it is due next, and what is
+// in its way.
+func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]Planned, error) {
 	svc, err := e.Load(path)
 	if err != nil {
 		return nil, err
@@ -52,9 +53,9 @@ func (e *Engine) Schedules(ctx context.Context, path string) ([]Planned, error) 
 	}
 	l := &looked{svc: svc, db: db}
 	var all []Planned
-	for i := range svc.Tasks {
-		if t := &svc.Tasks[i]; t.Schedule != "" {
-			p, err := s.planned(ctx, l, t, cursors)
+	for _, picked := range sel.Pick(svc.Tasks) {
+		if picked.Task.Schedule != "" {
+			p, err := s.planned(ctx, l, &picked.Task, cursors)
 			if err != nil {
 				return nil, err
 			}
@@ -72,10 +73,9 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	}
 	p.Zone, p.Meaning = cal.Zone().Name(), cal.Describe()
 	c := s.cursorOf(l.svc, t, cursors)
-	if !c.Next.IsZero() { // it is on record
-		p.Slot = c.At
+	if p.Slot, err = lastSlot(ctx, l.db, t.ID); err != nil {
+		return p, err
 	}
-	p.Next = s.nextStart(cal, l.svc, t, c)
 	running, err := l.db.Running(ctx, t.ID.Service, t.ID.RID)
 	if err != nil {
 		return p, err
@@ -84,9 +84,21 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	if p.Last, err = lastRun(ctx, l.db, t.ID); err != nil {
 		return p, err
 	}
-	if p.Why, err = s.whyNot(ctx, l, t, c); err != nil {
+	why, starts, err := s.obstacles(ctx, l, t, c)
+	if err != nil {
 		return p, err
 	}
+	if starts {
+		if p.Next = s.nextStart(cal, l.svc, t, c); p.Next.IsZero() {
+			why = append(why, "its schedule has no more slots")
+		}
+	}
+	for _, run := range running {
+		if text := orphaned(run); text != "" {
+			why = append(why, text)
+		}
+	}
+	p.Why = strings.Join(why, "; ")
 	p.Waiting, err = s.waiting(ctx, l.db, c)
 	return p, err
 }
@@ -111,24 +123,36 @@ func (s *scheduler) nextStart(cal *schedule.Schedule, svc *service.Service, t *t
 	if backlog := cal.Backlog(c.At, s.now, s.catchupOf(t)); len(backlog.Due) > 0 {
 		return s.now
 	}
-	next, _ = cal.Next(s.now, s.now)
-	return next
+	return nextSlot(cal, c, s.now)
 }
 
-// whyNot is what keeps a task from being started by its schedule.
-func (s *scheduler) whyNot(ctx context.Context, l *looked, t *task.Task, c task.Cursor) (string, error) {
-	if reason := neverScheduled(l.svc, t); reason != "" {
-		return reason, nil
+// obstacles tells what keeps a task from being started by its schedule, and whether it will be started here at all as
+// things are: one that is frozen, or of a service that is not active here, will not, whatever its schedule says.
+func (s *scheduler) obstacles(ctx context.Context, l *looked, t *task.Task, c task.Cursor) (why []string, starts bool, err error) {
+	never := neverScheduled(l.svc, t)
+	if never == "" && ranOut(t, c.Runs) {
+		never = ranOutText
 	}
-	if n := t.Plan.RunTimes; n > 0 && c.Runs >= n {
-		return "it ran as often as run_times says", nil
+	if never != "" {
+		f := task.Facts{Origin: task.Scheduled}
+		if f.Frozen, f.NodeFrozen, err = s.frozen(ctx, t.ID.Service); f.Frozen+f.NodeFrozen != "" {
+			return []string{never, frozenReason(*t, f)}, false, err
+		}
+		return []string{never}, false, err
 	}
 	d, err := s.decision(ctx, l, t)
-	if err != nil || d.Run() {
-		return "", err
+	starts = true
+	for _, no := range d.Blockers() {
+		starts = starts && no.Name != "active" && no.Name != "thawed"
+		why = append(why, no.Detail)
 	}
-	return d.Blockers()[0].Detail, nil
+	return why, starts, err
 }
+
+const ranOutText = "it ran as often as run_times says"
+
+// ranOut says that a task which ran so often runs no more.
+func ranOut(t *task.Task, runs int) bool { return t.Plan.RunTimes > 0 && runs >= t.Plan.RunTimes }
 
 // decision says whether the schedule might start the task now, if it were due.
 func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task.Decision, error) {

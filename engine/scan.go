@@ -422,7 +422,7 @@ func (s *scheduler) seen(t *task.Task) time.Time {
 
 // nextLook is when the task of a cursor is due: zero for never.
 func (e *Engine) nextLook(svc *service.Service, t *task.Task, c task.Cursor) time.Time {
-	if neverScheduled(svc, t) != "" || t.Plan.RunTimes > 0 && c.Runs >= t.Plan.RunTimes {
+	if neverScheduled(svc, t) != "" || ranOut(t, c.Runs) {
 		return time.Time{}
 	}
 	cal, err := e.calendar(t)

@@ -62,6 +62,40 @@ func (s Selection) Unknown(rids []string) string {
 	return ""
 }
 
+// Known refuses a selection with an rid that no task of the services has, nor a section that is wrong.
+func (e *Engine) Known(s Selection, paths ...string) error {
+	if s.RID == "" {
+		return nil
+	}
+	var rids, bad []string
+	for _, path := range paths {
+		svc, err := e.Load(path)
+		switch {
+		case err != nil && len(paths) == 1:
+			return err
+		case err != nil:
+			continue // who looks at it says so
+		}
+		for _, section := range svc.Quarantined() {
+			if len(paths) == 1 && s.Names(section) {
+				return &QuarantineError{Service: svc, Section: section}
+			}
+			bad = append(bad, section)
+		}
+		for _, t := range svc.Tasks {
+			rids = append(rids, t.ID.RID)
+		}
+	}
+	word := s.Unknown(append(bad, rids...))
+	switch {
+	case word == "":
+		return nil
+	case len(paths) == 1:
+		return task.Errorf(task.ErrNotFound, "service %s: no task matches --rid %s; its tasks: %v", paths[0], word, rids)
+	}
+	return task.Errorf(task.ErrNotFound, "no task of any service matches --rid %s", word)
+}
+
 // Names reports whether the selection picks rid by its own name.
 func (s Selection) Names(rid string) bool {
 	named, _ := s.rid(rid)

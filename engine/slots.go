@@ -67,7 +67,7 @@ func (v *view) originOf(slot time.Time) task.Origin {
 
 // decideFresh decides about the slots after the cursor.
 func (v *view) decideFresh(ctx context.Context) error {
-	if limit := v.t.Plan.RunTimes; limit > 0 && v.before.Runs >= limit {
+	if ranOut(&v.t, v.before.Runs) {
 		return nil
 	}
 	from := v.after.At

@@ -147,9 +147,17 @@ func (r *ResourceStatus) addRunning(run task.Run) {
 		return
 	}
 	r.Running++
-	if !state.Alive(run) {
-		r.Log = append(r.Log, fmt.Sprintf("warn: the supervisor of run %s is dead, its processes go on: om %s kill --run %s", run.ID, run.Task.Service, run.ID))
+	if text := orphaned(run); text != "" {
+		r.Log = append(r.Log, "warn: "+text)
 	}
+}
+
+// orphaned says that nobody watches over a run that goes on; "" where somebody does.
+func orphaned(run task.Run) string {
+	if state.Alive(run) {
+		return ""
+	}
+	return fmt.Sprintf("the supervisor of run %s is dead, its processes go on: om %s kill --run %s", run.ID, run.Task.Service, run.ID)
 }
 
 // lastRun is the newest ended run of a task, whatever its end; nil if there is none.

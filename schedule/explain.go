@@ -19,10 +19,14 @@ type Clause struct {
 
 // Explain tells what each part of the schedule says of a start at t, after the last run: zero for none. A run
 // may start where one part that is no exclusion allows it, and all that are: see Allows.
-func (s *Schedule) Explain(last, t time.Time) []Clause {
+func (s *Schedule) Explain(last, t time.Time) []Clause { return s.ExplainSince("the last run", last, t) }
+
+// ExplainSince is Explain where last is something else than a run: since names it, as in "the start of the schedule".
+func (s *Schedule) ExplainSince(since string, last, t time.Time) []Clause {
 	l, u := instant(last), t.Unix()
 	var all []Clause
 	for _, m := range s.members() {
+		m.since = since
 		m.early()
 		if m.exclude {
 			all = append(all, m.explain(never, u))
@@ -162,7 +166,7 @@ func (m *member) pauseOver(c *clause, last, u int64) string {
 	if last <= never || c.is(apart) {
 		return ""
 	}
-	return ", " + spoken(int(u-last)) + " after the last run"
+	return ", " + spoken(int(u-last)) + " after " + m.since
 }
 
 // whyNot says what keeps the instant u from being one of the member's.
@@ -171,7 +175,7 @@ func (m *member) whyNot(last, u int64) string {
 	case len(m.clauses) == 0:
 		return "it never runs"
 	case u <= last:
-		return "the last run was not before it"
+		return m.since + " was not before it"
 	case u < 0:
 		return "the first slots are in 1970"
 	}
@@ -198,7 +202,7 @@ func (m *member) whyNotClause(c *clause, last, u int64) string {
 	case c.is(periodDays | periodMonths):
 		return m.whyNotPeriod(c, last, u)
 	case c.kind == window && m.inside(c, u) && last > never:
-		return "the last run was " + spoken(int(u-last)) + " before, and " + m.wait(c)
+		return m.since + " was " + spoken(int(u-last)) + " before, and " + m.wait(c)
 	}
 	return ""
 }
@@ -260,7 +264,7 @@ func (m *member) whyNotInstant(c *clause, last int64) string {
 	case c.kind == single:
 		return "its moment is " + m.moment(c.anchor())
 	case c.is(once) && last > never:
-		return "the pause of " + spoken(int(c.pause)) + " after the last run is not over"
+		return "the pause of " + spoken(int(c.pause)) + " after " + m.since + " is not over"
 	case c.is(once):
 		return "it begins at " + m.moment(c.anchor())
 	}
@@ -269,7 +273,7 @@ func (m *member) whyNotInstant(c *clause, last int64) string {
 
 func (m *member) whyNotPeriod(c *clause, last, u int64) string {
 	if due := c.due(m.zone, last); m.zone.local(u) < due {
-		return "the period since the last run is over on " + string(appendDate(nil, floorDay(due)))
+		return "the period since " + m.since + " is over on " + string(appendDate(nil, floorDay(due)))
 	}
 	return "the delay, or the range of hours, has not begun, or is over for this day"
 }

@@ -8,6 +8,7 @@ type member struct {
 	Schedule
 
 	text    string
+	since   string // what the last run is called
 	exclude bool
 	ranges  []timeRange // of OpenSVC
 	days    []daySet
