@@ -143,6 +143,7 @@ func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 		v.putOff(err)
 		return
 	}
+	v.noteAway(v.away != "")
 	if err := v.decideAll(ctx); err != nil {
 		v.putOff(err)
 	}
@@ -162,6 +163,7 @@ func (v *view) putOff(err error) {
 	}
 	if v.l.own() && v.l.db == nil {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
+		v.noteAway(true)
 		return
 	}
 	v.broken = err

@@ -51,6 +51,7 @@ type gauge struct {
 	Code     int       `json:",omitempty"`
 	Success  time.Time `json:",omitzero"`
 	Interval float64   `json:",omitempty"` // seconds between the slots that come next
+	Away     bool      `json:",omitempty"` // its service was not active here when it was due last
 
 	running int
 	next    time.Time
@@ -138,6 +139,9 @@ func (m *meter) take(r *TickReport) {
 	for id, interval := range r.intervals {
 		m.task(id).Interval = interval.Seconds()
 	}
+	for id, away := range r.away {
+		m.task(id).Away = away
+	}
 	for _, slot := range r.Slots {
 		m.slot(slot)
 	}
@@ -221,11 +225,24 @@ func (m *meter) gather(ctx context.Context, s *scheduler) error {
 	for path, db := range s.recordsByPath() {
 		errs = append(errs, m.record(ctx, path, db, s.Now()))
 	}
-	cursors, err := s.node.Due(ctx, time.UnixMicro(math.MaxInt64/2), math.MaxInt32)
-	for _, c := range cursors {
-		m.task(c.Task).next = c.Next
+	return errors.Join(append(errs, m.plans(ctx, s.node))...)
+}
+
+// plans looks at what is due, but for what will not be started as things are.
+func (m *meter) plans(ctx context.Context, node *state.DB) error {
+	frozen, err := node.AllFrozen(ctx)
+	if err != nil {
+		return err
 	}
-	return errors.Join(append(errs, err)...)
+	cursors, err := node.Due(ctx, time.UnixMicro(math.MaxInt64/2), math.MaxInt32)
+	_, all := frozen[""]
+	for _, c := range cursors {
+		g := m.task(c.Task)
+		if _, one := frozen[c.Task.Service]; !all && !one && !g.Away {
+			g.next = c.Next
+		}
+	}
+	return err
 }
 
 // record counts the runs of one record.
@@ -353,6 +370,17 @@ func (s *scheduler) measure(id task.ID, cal *schedule.Schedule, at time.Time) {
 		s.report.intervals = map[task.ID]time.Duration{}
 	}
 	s.report.intervals[id] = second.Sub(first)
+}
+
+// noteAway notes for metrics whether scheduled runs of a task are for this node.
+func (v *view) noteAway(away bool) {
+	if v.Node.Metrics == "" {
+		return
+	}
+	if v.report.away == nil {
+		v.report.away = map[task.ID]bool{}
+	}
+	v.report.away[v.before.Task] = away
 }
 
 // meterTick writes the metrics after a tick.

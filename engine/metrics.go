@@ -86,7 +86,7 @@ func (x *exposition) lastRuns() {
 }
 
 func (x *exposition) plans() {
-	x.each("om_task_next_slot_timestamp_seconds", "gauge", "When the task is due next: by its schedule, for another attempt, or for what it waits for.",
+	x.each("om_task_next_slot_timestamp_seconds", "gauge", "When the task is due next, if it is started here as things are: by its schedule, for another attempt, or for what it waits for.",
 		func(g *gauge) (float64, bool) { return seconds(g.next) })
 	x.each("om_task_expected_interval_seconds", "gauge", "The time between the two slots that come next.",
 		func(g *gauge) (float64, bool) { return g.Interval, g.Interval > 0 })

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -238,6 +240,49 @@ func TestMetricsCounters(t *testing.T) {
 	if got := h.metrics()["om_config_last_load_success"].samples; len(got) != 1 {
 		t.Errorf("a service that is gone has %v", got)
 	}
+}
+
+// TestMetricsNoPromise: a task that is not started here as things are has no next slot.
+func TestMetricsNoPromise(t *testing.T) {
+	h := newHall(t, map[string]string{
+		"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[task#1]\ncommand = true\nschedule = *:00\ndisable = true\n",
+		"b.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[app#0]\ncheck = false\n",
+		"c.conf": "[DEFAULT]\nnodes = n1 n2\n\n[task#0]\ncommand = true\nschedule = *:00\n",
+	})
+	h.By = "test"
+	has := func(services string) {
+		t.Helper()
+		var got []string
+		for labels := range h.metrics()["om_task_next_slot_timestamp_seconds"].samples {
+			_, service, _ := strings.Cut(labels, `service="`)
+			got = append(got, service[:1])
+		}
+		if slices.Sort(got); strings.Join(got, "") != services {
+			t.Errorf("%q have a next slot, want %q", got, services)
+		}
+	}
+	h.tick(0)
+	has("ab") // whether b is active here is seen when it is due
+	h.tick(time.Hour)
+	has("a")
+	if err := h.Freeze(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	has("")
+	if err := errors.Join(h.Thaw(t.Context(), "a"), h.Freeze(t.Context(), "")); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	has("")
+	if err := h.Thaw(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(time.Minute)
+	has("a")
+	h.write("b.conf", "[task#0]\ncommand = true\nschedule = *:00\n\n[app#0]\ncheck = true\n")
+	h.tick(time.Hour)
+	has("ab")
 }
 
 // TestMetricsLint: the file is what Prometheus wants of one.

@@ -74,6 +74,7 @@ type TickReport struct {
 
 	tasks     map[string][]string // of the services that were read, for metrics
 	intervals map[task.ID]time.Duration
+	away      map[task.ID]bool // of the tasks that were looked at: their runs are not for this node
 }
 
 // Rejection is a file that has errors. What is scheduled is the last version that had none.

@@ -389,6 +389,9 @@ func TestFrozen(t *testing.T) {
 	check("testmd", "alice", true)
 	check("", "alice", true)
 	check("other", "", false)
+	if all, err := d.AllFrozen(ctx); err != nil || len(all) != 2 || all[""].By != "alice" || all["testmd"].Since.IsZero() {
+		t.Errorf("frozen are %v, %v", all, err)
+	}
 	if err := errors.Join(d.Thaw(ctx, "testmd"), d.Thaw(ctx, "other")); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,16 @@ func (d *DB) Frozen(ctx context.Context, service string) (f Freeze, frozen bool,
 	return f, frozen, err
 }
 
+// AllFrozen returns what is frozen itself: services by their paths, and the node as "".
+func (d *DB) AllFrozen(ctx context.Context) (map[string]Freeze, error) {
+	all := map[string]Freeze{}
+	err := d.read(ctx, 3, func(v row) error {
+		all[v.text(0)] = Freeze{Since: v.when(1), By: v.text(2)}
+		return nil
+	}, "SELECT service,since,frozen_by FROM frozen")
+	return all, err
+}
+
 // ConfigVersion describes a text that a service's file had.
 type ConfigVersion struct {
 	Version int // 1 for the first that was replaced
