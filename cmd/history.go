@@ -49,9 +49,6 @@ type historyOptions struct {
 
 // slots are the decisions that are listed besides runs.
 func (o historyOptions) slots() (words []task.SlotDecision) {
-	if len(o.states) > 0 {
-		return nil
-	}
 	if o.skipped {
 		words = append(words, task.SlotSkip, task.SlotExpired, task.SlotPending)
 	}
@@ -67,7 +64,9 @@ func historyVerb(a *app) *cobra.Command {
 		Use: "history [--rid task#0] [-n N] [--state error,lost]",
 		Long: `List the runs of the service's tasks, or of every service, the newest first. --skipped adds what did not
 run: declined and aborted requests, and slots of schedules that were skipped, expired or wait, with the reason. --missed adds
-the slots that nobody looked at in time. A row may stand for several slots in a row that met the same end.`,
+the slots that nobody looked at in time, and those alone; both add both. A row may stand for several slots in a row that met
+the same end. --state chooses among runs, and stands with neither. A task that is gone is listed as long as something of it is
+on record.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.history(o) },
 	}
@@ -94,6 +93,9 @@ func stateWords() []string {
 func (a *app) history(o historyOptions) error {
 	if o.n < 0 {
 		return usage("-n %d: wanted how many, or 0 for all", o.n)
+	}
+	if len(o.states) > 0 && (o.skipped || o.missed) {
+		return usage("--state is of runs: it can't stand with --skipped or --missed, which are of what did not run")
 	}
 	q := state.Query{Limit: o.n}
 	for _, word := range o.states {
@@ -146,7 +148,14 @@ func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]ru
 	if err != nil {
 		return nil, err
 	}
-	runs, declines, err := a.records(ctx, e, o.Query(q), o.skipped && len(o.states) == 0)
+	var paths []string
+	if err = a.eachPath(func(path string) error { paths = append(paths, path); return nil }); err == nil {
+		err = e.OnRecord(ctx, o.Selection, paths...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	runs, declines, err := a.records(ctx, e, o.Query(q), o.skipped)
 	if err != nil {
 		return nil, err
 	}
@@ -223,6 +232,9 @@ func (a *app) rowOf(r task.Run) runRow {
 	}
 	if hasExitCode(r) {
 		row.ExitCode = &r.ExitCode
+	}
+	if text := engine.Orphaned(r); text != "" {
+		row.Reason = &text
 	}
 	return row
 }

@@ -93,14 +93,65 @@ func (e *Engine) recordOf(ctx context.Context, path string) (*state.DB, error) {
 	return e.Record(ctx, s)
 }
 
-// orphans opens the node's record for a service whose file is gone, if it has runs of it.
+// OnRecord refuses a selection with an rid of which the services ("" for all of the node) have neither a task nor
+// anything on record.
+func (e *Engine) OnRecord(ctx context.Context, s Selection, paths ...string) error {
+	for _, word := range s.rids() {
+		known := false
+		for _, path := range paths {
+			var err error
+			if known, err = e.knows(ctx, path, word); err != nil {
+				return err
+			}
+			if known {
+				break
+			}
+		}
+		if !known {
+			return task.Errorf(task.ErrNotFound, "%s: no task %s, and nothing of one is on record", cmp.Or(strings.Join(paths, ", "), "this node"), word)
+		}
+	}
+	return nil
+}
+
+// knows says that there is a task of this name or in this group, or was one.
+func (e *Engine) knows(ctx context.Context, path, word string) (bool, error) {
+	paths := []string{path}
+	if path == "" {
+		paths, _ = e.Services() // else the record tells
+	}
+	for _, path := range paths {
+		if e.Known(Selection{RID: word}, path) == nil {
+			return true, nil
+		}
+	}
+	db, err := e.recordOf(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	q := state.Query{Service: path, RID: []string{word}}
+	if word == "task" {
+		q.RID = nil
+	}
+	return anything(ctx, db, q)
+}
+
+// anything says that a record has a run, a decline or a slot that q chooses.
+func anything(ctx context.Context, db *state.DB, q state.Query) (bool, error) {
+	q.Limit = 1
+	runs, err := db.Runs(ctx, q)
+	declines, failed := db.Declines(ctx, q)
+	slots, broken := db.Slots(ctx, q)
+	return len(runs)+len(declines)+len(slots) > 0, errors.Join(err, failed, broken)
+}
+
+// orphans opens the node's record for a service whose file is gone, if it has anything of it.
 func (e *Engine) orphans(ctx context.Context, path string, missing error) (*state.DB, error) {
 	db, err := e.NodeRecord(ctx)
 	if err != nil {
 		return nil, missing
 	}
-	runs, err := db.Runs(ctx, state.Query{Service: path, Limit: 1})
-	if err != nil || len(runs) == 0 {
+	if known, err := anything(ctx, db, state.Query{Service: path}); err != nil || !known {
 		return nil, missing
 	}
 	return db, nil

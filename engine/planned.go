@@ -94,7 +94,7 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 		}
 	}
 	for _, run := range running {
-		if text := orphaned(run); text != "" {
+		if text := Orphaned(run); text != "" {
 			why = append(why, text)
 		}
 	}

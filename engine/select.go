@@ -50,11 +50,7 @@ func (s Selection) Pick(tasks []task.Task) []Selected {
 // Unknown returns the first rid that the selection names and that is neither a section of rids nor a
 // group of one; "" if there is none.
 func (s Selection) Unknown(rids []string) string {
-	if s.RID == "" {
-		return ""
-	}
-	for word := range strings.SplitSeq(s.RID, ",") {
-		word = strings.TrimSpace(word)
+	for _, word := range s.rids() {
 		if !slices.ContainsFunc(rids, func(rid string) bool { return rid == word || strings.HasPrefix(rid, word+"#") }) {
 			return word
 		}
@@ -105,11 +101,7 @@ func (s Selection) Names(rid string) bool {
 // Query narrows q to what the selection means. Where it names a group, every run is asked for, and Pick
 // chooses among them.
 func (s Selection) Query(q state.Query) state.Query {
-	if s.RID == "" {
-		return q
-	}
-	for word := range strings.SplitSeq(s.RID, ",") {
-		word = strings.TrimSpace(word)
+	for _, word := range s.rids() {
 		if !strings.Contains(word, "#") {
 			q.RID, q.Limit = nil, 0
 			return q
@@ -119,13 +111,23 @@ func (s Selection) Query(q state.Query) state.Query {
 	return q
 }
 
+// rids are the words of RID.
+func (s Selection) rids() (words []string) {
+	if s.RID == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(s.RID, ",") {
+		words = append(words, strings.TrimSpace(word))
+	}
+	return words
+}
+
 func (s Selection) rid(rid string) (named, ok bool) {
 	if s.RID == "" {
 		return false, true
 	}
 	group, _, _ := strings.Cut(rid, "#")
-	for word := range strings.SplitSeq(s.RID, ",") {
-		word = strings.TrimSpace(word)
+	for _, word := range s.rids() {
 		named = named || word == rid
 		ok = ok || word == rid || word == group
 	}

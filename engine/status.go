@@ -147,14 +147,14 @@ func (r *ResourceStatus) addRunning(run task.Run) {
 		return
 	}
 	r.Running++
-	if text := orphaned(run); text != "" {
+	if text := Orphaned(run); text != "" {
 		r.Log = append(r.Log, "warn: "+text)
 	}
 }
 
-// orphaned says that nobody watches over a run that goes on; "" where somebody does.
-func orphaned(run task.Run) string {
-	if state.Alive(run) {
+// Orphaned says that nobody watches over a run that goes on; "" where somebody does.
+func Orphaned(run task.Run) string {
+	if run.State != task.Running || state.Alive(run) {
 		return ""
 	}
 	return fmt.Sprintf("the supervisor of run %s is dead, its processes go on: om %s kill --run %s", run.ID, run.Task.Service, run.ID)
