@@ -230,18 +230,13 @@ func (a *app) rowOf(r task.Run) runRow {
 		Queued: a.stamp(r.QueuedAt), Started: a.stamp(r.StartedAt), Ended: a.stamp(r.EndedAt), Reason: orNil(r.Reason),
 		forced: r.Forced != "",
 	}
-	if hasExitCode(r) {
+	if r.Exited() {
 		row.ExitCode = &r.ExitCode
 	}
 	if text := engine.Orphaned(r); text != "" {
 		row.Reason = &text
 	}
 	return row
-}
-
-// hasExitCode tells a code that a command gave from a zero that means nothing.
-func hasExitCode(r task.Run) bool {
-	return r.State == task.Complete || r.State.Final() && r.ExitCode != 0
 }
 
 func (a *app) declineRow(d task.Decline) runRow {

@@ -174,7 +174,7 @@ func lastRun(ctx context.Context, db *state.DB, id task.ID) (*Brief, error) {
 	}
 	run := runs[0]
 	b := &Brief{ID: run.ID, State: run.State, EndedAt: run.EndedAt, Reason: run.Reason}
-	if run.State == task.Complete || run.ExitCode != 0 {
+	if run.Exited() {
 		b.ExitCode = &run.ExitCode
 	}
 	return b, nil

@@ -26,7 +26,7 @@ type Event struct {
 type Run struct {
 	ID       string    `json:"id"`
 	State    string    `json:"state"`
-	ExitCode int       `json:"exit_code"`
+	ExitCode *int      `json:"exit_code"` // null where no command gave one
 	Signal   string    `json:"signal,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
 	Origin   string    `json:"origin"`
@@ -35,7 +35,7 @@ type Run struct {
 	Queued   time.Time `json:"queued_at,omitzero"`
 	Started  time.Time `json:"started_at,omitzero"`
 	Ended    time.Time `json:"ended_at,omitzero"`
-	Seconds  float64   `json:"duration_seconds"`
+	Seconds  *float64  `json:"duration_seconds"` // null where it did not begin, or goes on
 	CPU      float64   `json:"cpu_seconds,omitempty"`
 	MaxRSS   int64     `json:"max_rss_bytes,omitempty"`
 }
@@ -62,10 +62,16 @@ func OfRun(node, kind string, run task.Run, at time.Time) Event {
 	e := Event{
 		ID: run.ID + "-" + kind, Type: kind, Timestamp: at.UTC(), Node: node, Service: run.Task.Service, Task: run.Task.RID,
 		Run: &Run{
-			ID: run.ID, State: string(run.State), ExitCode: run.ExitCode, Signal: run.Signal, Reason: Line(run.Reason),
+			ID: run.ID, State: string(run.State), Signal: run.Signal, Reason: Line(run.Reason),
 			Origin: string(run.Origin), Attempt: run.Attempt, Slot: run.Slot, Queued: run.QueuedAt, Started: run.StartedAt,
-			Ended: run.EndedAt, Seconds: took(run).Seconds(), CPU: run.CPU.Seconds(), MaxRSS: run.MaxRSS,
+			Ended: run.EndedAt, CPU: run.CPU.Seconds(), MaxRSS: run.MaxRSS,
 		},
+	}
+	if run.Exited() {
+		e.Run.ExitCode = &run.ExitCode
+	}
+	if seconds := took(run).Seconds(); run.State.Final() && !run.StartedAt.IsZero() {
+		e.Run.Seconds = &seconds
 	}
 	e.Summary = Line(kind + ": " + summary(run))
 	return e

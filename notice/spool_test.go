@@ -44,7 +44,7 @@ func TestSpool(t *testing.T) {
 	}
 	for i, name := range names {
 		e, err := s.Read(name)
-		if want := entry(i + 1); err != nil || e.Event.ID != want.Event.ID || e.Targets[0] != want.Targets[0] || e.Event.Run.ExitCode != 3 {
+		if want := entry(i + 1); err != nil || e.Event.ID != want.Event.ID || e.Targets[0] != want.Targets[0] || *e.Event.Run.ExitCode != 3 {
 			t.Errorf("got %+v, %v", e, err)
 		}
 		if info, err := os.Stat(filepath.Join(s.Dir, name)); err != nil || info.Mode() != 0o600 {

@@ -220,7 +220,7 @@ var taskRows = [...]row{
 	{
 		name: "notify_command", kind: kindCommand, from: same, example: "/usr/local/bin/page backup",
 		field: func(t *task.Task) any { return &t.Notify.Command },
-		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. It gets OM_EVENT, OM_SERVICE, OM_TASK, OM_NODE, OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_REASON and others, and the event as JSON on its standard input. By default that of [notify] in node.conf.",
+		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. Its environment has, empty where the event has nothing of it, OM_EVENT, OM_EVENT_ID, OM_NODE, OM_SERVICE, OM_TASK, OM_SUMMARY and OM_REASON; of a run OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_SIGNAL, OM_ORIGIN, OM_ATTEMPT, OM_STARTED_AT, OM_ENDED_AT, OM_DURATION in seconds and OM_SLOT; of slots that did not run OM_SLOT, OM_SLOT_LAST and OM_SLOT_COUNT; of several failures in a row OM_FAILURES and OM_FAILING_SINCE. The event is on its standard input, as JSON. By default that of [notify] in node.conf.",
 	},
 	{
 		name: "notify_mail", kind: kindAddresses, from: same, example: "ops@example.com dba@example.com",

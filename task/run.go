@@ -108,6 +108,10 @@ func (r Run) Code() int {
 	return Outcome{State: r.State, ExitCode: r.ExitCode, Signal: r.Signal}.Code()
 }
 
+// Exited says that ExitCode is one that a command gave, and no zero that means nothing: of a run that goes on, was
+// killed, or never began.
+func (r Run) Exited() bool { return r.State == Complete || r.State.Final() && r.ExitCode != 0 }
+
 // Code is as Run.Code.
 func (o Outcome) Code() int {
 	switch {

@@ -66,27 +66,37 @@ func commandLine(t *notice.Target) ([]string, error) {
 	return argv, err
 }
 
-// environment is all that the command gets.
+// environment is all that the command gets: each variable always, empty where the event has nothing of it.
 func (c *commands) environment(e *notice.Event) []string {
-	env := []string{
+	var r notice.Run
+	var attempt, code, took string
+	if e.Run != nil {
+		r = *e.Run
+		attempt = strconv.Itoa(r.Attempt)
+	}
+	if r.ExitCode != nil {
+		code = strconv.Itoa(*r.ExitCode)
+	}
+	if r.Seconds != nil {
+		took = strconv.FormatFloat(*r.Seconds, 'f', 3, 64)
+	}
+	slot, last, count, reason := moment(r.Slot), "", "", r.Reason
+	if s := e.Slots; s != nil {
+		slot, last, count, reason = moment(s.First), moment(s.Last), strconv.Itoa(s.Count), s.Reason
+	}
+	failures, since := "", ""
+	if f := e.Streak; f != nil {
+		failures, since = strconv.Itoa(f.Runs), moment(f.Since)
+	}
+	return []string{
 		"PATH=" + task.DefaultPath, "HOME=" + c.home, "LANG=C.UTF-8",
 		"OM_EVENT=" + e.Type, "OM_EVENT_ID=" + e.ID, "OM_NODE=" + e.Node, "OM_SERVICE=" + e.Service, "OM_TASK=" + e.Task,
-		"OM_SUMMARY=" + e.Summary,
+		"OM_SUMMARY=" + e.Summary, "OM_REASON=" + reason,
+		"OM_RUN_ID=" + r.ID, "OM_STATE=" + r.State, "OM_EXIT_CODE=" + code, "OM_SIGNAL=" + r.Signal, "OM_ORIGIN=" + r.Origin,
+		"OM_ATTEMPT=" + attempt, "OM_STARTED_AT=" + moment(r.Started), "OM_ENDED_AT=" + moment(r.Ended), "OM_DURATION=" + took,
+		"OM_SLOT=" + slot, "OM_SLOT_LAST=" + last, "OM_SLOT_COUNT=" + count,
+		"OM_FAILURES=" + failures, "OM_FAILING_SINCE=" + since,
 	}
-	if r := e.Run; r != nil {
-		env = append(env,
-			"OM_RUN_ID="+r.ID, "OM_STATE="+r.State, "OM_EXIT_CODE="+strconv.Itoa(r.ExitCode), "OM_SIGNAL="+r.Signal,
-			"OM_REASON="+r.Reason, "OM_ORIGIN="+r.Origin, "OM_ATTEMPT="+strconv.Itoa(r.Attempt), "OM_SLOT="+moment(r.Slot),
-			"OM_STARTED_AT="+moment(r.Started), "OM_ENDED_AT="+moment(r.Ended),
-			"OM_DURATION="+strconv.FormatFloat(r.Seconds, 'f', 3, 64))
-	}
-	if s := e.Slots; s != nil {
-		env = append(env, "OM_SLOT="+moment(s.First), "OM_SLOT_LAST="+moment(s.Last), "OM_SLOT_COUNT="+strconv.Itoa(s.Count), "OM_REASON="+s.Reason)
-	}
-	if f := e.Streak; f != nil {
-		env = append(env, "OM_FAILURES="+strconv.Itoa(f.Runs), "OM_FAILING_SINCE="+moment(f.Since))
-	}
-	return env
 }
 
 func moment(t time.Time) string {

@@ -180,8 +180,8 @@ func pingSuffix(e *notice.Event) string {
 		return "start"
 	case e.Run.State == string(task.Complete):
 		return ""
-	case e.Run.State == string(task.Failed) && e.Run.ExitCode > 0 && e.Run.ExitCode < 256:
-		return strconv.Itoa(e.Run.ExitCode)
+	case e.Run.State == string(task.Failed) && e.Run.ExitCode != nil && *e.Run.ExitCode > 0 && *e.Run.ExitCode < 256:
+		return strconv.Itoa(*e.Run.ExitCode)
 	}
 	return "fail"
 }

@@ -15,6 +15,8 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -310,6 +312,72 @@ func TestCommand(t *testing.T) {
 	}
 	if !spoolOf(n).Empty() {
 		t.Error("it is still there")
+	}
+}
+
+// TestCommandEnvironment: each event has each variable, and one that it has nothing of is empty.
+func TestCommandEnvironment(t *testing.T) {
+	at := time.Date(2026, 3, 28, 2, 0, 0, 0, time.UTC)
+	run := task.Run{ID: "r1", Task: task.ID{Service: "web", RID: "task#0"}, Origin: task.Scheduled, State: task.Running, Attempt: 1, Slot: at, StartedAt: at}
+	lost, killed, never := run, run, run
+	lost.State, lost.EndedAt, lost.Reason = task.Lost, at.Add(time.Minute), "gone"
+	killed.State, killed.EndedAt, killed.Signal = task.Killed, at.Add(time.Minute), "SIGKILL"
+	never.State, never.EndedAt, never.StartedAt, never.ExitCode = task.Failed, at, time.Time{}, 127
+	slot := task.Slot{Task: run.Task, At: at, Last: at, Count: 1, Reason: "frozen"}
+	ok := ended(task.Complete, 0, "").Event
+	failing := ended(task.Failed, 3, "").Event
+	failing.Streak = &notice.Failing{Since: at, Runs: 2}
+	for _, c := range []struct {
+		event notice.Event
+		want  string
+	}{
+		{notice.OfRun("n1", task.EventStarted, run, at), "OM_STATE=running OM_EXIT_CODE= OM_DURATION= OM_ENDED_AT= OM_RUN_ID=r1 OM_SLOT=2026-03-28T02:00:00Z OM_SLOT_COUNT="},
+		{notice.OfSlots("n1", task.EventSkipped, slot, at), "OM_RUN_ID= OM_STATE= OM_EXIT_CODE= OM_ATTEMPT= OM_DURATION= OM_REASON=frozen OM_SLOT=2026-03-28T02:00:00Z OM_SLOT_COUNT=1"},
+		{notice.OfRun("n1", task.EventLost, lost, at), "OM_STATE=lost OM_EXIT_CODE= OM_REASON=gone OM_DURATION=60.000"},
+		{notice.OfRun("n1", task.EventFailed, killed, at), "OM_STATE=killed OM_EXIT_CODE= OM_SIGNAL=SIGKILL OM_DURATION=60.000"},
+		{notice.OfRun("n1", task.EventFailed, never, at), "OM_STATE=error OM_EXIT_CODE=127 OM_STARTED_AT= OM_DURATION="},
+		{ok, "OM_STATE=complete OM_EXIT_CODE=0 OM_DURATION=90.000 OM_FAILURES="},
+		{failing, "OM_STATE=error OM_EXIT_CODE=3 OM_FAILURES=2 OM_FAILING_SINCE=2026-03-28T02:00:00Z"},
+		{notice.Event{Type: task.EventTest}, "OM_EVENT=test OM_RUN_ID= OM_STATE= OM_SLOT= OM_REASON="},
+	} {
+		env := (&commands{}).environment(&c.event)
+		for _, want := range strings.Fields(c.want) {
+			if !slices.Contains(env, want) {
+				t.Errorf("%s: no %q in %q", c.event.Type, want, env)
+			}
+		}
+		var names []string
+		for _, line := range env {
+			if name, _, _ := strings.Cut(line, "="); strings.HasPrefix(name, "OM_") {
+				names = append(names, name)
+			}
+		}
+		if slices.Sort(names); !slices.Equal(names, inManual(t)) {
+			t.Errorf("%s: %q, and the manual has %q", c.event.Type, names, inManual(t))
+		}
+	}
+}
+
+// inManual lists the variables that the manual has of notify_command.
+func inManual(t *testing.T) []string {
+	t.Helper()
+	for _, k := range service.Keywords() {
+		if k.Section == "task" && k.Name == "notify_command" {
+			names := regexp.MustCompile(`OM_[A-Z_]+`).FindAllString(k.Text, -1)
+			slices.Sort(names)
+			return slices.Compact(names)
+		}
+	}
+	t.Fatal("no notify_command")
+	return nil
+}
+
+// TestStartedJSON: what there is not yet is null, and no 0 that could be taken for a success.
+func TestStartedJSON(t *testing.T) {
+	run := task.Run{ID: "r1", State: task.Running, StartedAt: time.Unix(1e9, 0)}
+	text, err := json.Marshal(notice.OfRun("n1", task.EventStarted, run, time.Unix(1e9, 0)))
+	if err != nil || !strings.Contains(string(text), `"exit_code":null`) || !strings.Contains(string(text), `"duration_seconds":null`) {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 

@@ -44,7 +44,9 @@ func subject(e *notice.Event) string {
 	switch {
 	case e.Run != nil && e.Type == task.EventStarted:
 	case e.Run != nil:
-		what = fmt.Sprintf("%s (%s) after %s", e.Type, ending(e.Run), duration(e.Run))
+		what = fmt.Sprintf("%s (%s)%s", e.Type, ending(e.Run), duration(e.Run))
+	case e.Slots != nil && e.Slots.Count == 1:
+		what = fmt.Sprintf("%s: 1 slot, %s", e.Type, moment(e.Slots.First))
 	case e.Slots != nil:
 		what = fmt.Sprintf("%s: %d slots since %s", e.Type, e.Slots.Count, moment(e.Slots.First))
 	}
@@ -55,18 +57,21 @@ func ending(r *notice.Run) string {
 	switch {
 	case r.Signal != "":
 		return r.State + ", " + r.Signal
-	case r.State == string(task.Lost) || r.State == string(task.Cancelled):
+	case r.ExitCode == nil || r.State == string(task.Lost) || r.State == string(task.Cancelled):
 		return r.State
 	}
-	return fmt.Sprintf("%s, exit code %d", r.State, r.ExitCode)
+	return fmt.Sprintf("%s, exit code %d", r.State, *r.ExitCode)
 }
 
 func duration(r *notice.Run) string {
-	d := time.Duration(r.Seconds * float64(time.Second))
-	if d >= time.Minute {
-		return d.Round(time.Second).String()
+	if r.Seconds == nil {
+		return ""
 	}
-	return d.Round(10 * time.Millisecond).String()
+	d, step := time.Duration(*r.Seconds*float64(time.Second)), 10*time.Millisecond
+	if d >= time.Minute {
+		step = time.Second
+	}
+	return " after " + d.Round(step).String()
 }
 
 // mailBody is the text of a mail.

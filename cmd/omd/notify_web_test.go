@@ -126,7 +126,7 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("timestamp %s", stamp)
 		}
 		var event notice.Event
-		if err := json.Unmarshal(r.body, &event); err != nil || event.ID != id || event.Run.ExitCode != 3 || event.Node != "n1" {
+		if err := json.Unmarshal(r.body, &event); err != nil || event.ID != id || *event.Run.ExitCode != 3 || event.Node != "n1" {
 			t.Errorf("got %s, %v", r.body, err)
 		}
 		want(t, "id", id, "01a21317-2f7b-7ceb-b56e-c8732484d006-failed")
