@@ -106,8 +106,8 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	ctx, end := context.WithCancel(context.Background())
-	defer end()
+	ctx, end := context.WithCancelCause(context.Background())
+	defer end(nil)
 	n, err := newHerald(env.Now)
 	if err != nil {
 		log.Warn("no watchdog", "reason", err.Error())
@@ -115,9 +115,8 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 	go func() {
 		select {
 		case sig := <-s.stop:
-			log.Info("omd ends, and runs go on", "reason", sig.String())
 			n.stopping()
-			end()
+			end(stopped{sig})
 		case <-ctx.Done():
 		}
 	}()
@@ -136,12 +135,19 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 			n.told(turn)
 			told(e.Node)
 			if o.once {
-				end()
+				end(nil)
 			}
 		},
 	})
-	if errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		t.end(context.Cause(ctx))
 		return nil
 	}
 	return err
 }
+
+// stopped is the signal that ends the daemon and nothing else.
+type stopped struct{ os.Signal }
+
+// Error names the signal.
+func (s stopped) Error() string { return s.String() }

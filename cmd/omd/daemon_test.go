@@ -35,6 +35,7 @@ func TestNotify(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	s.ends(0)
 	s.await("STOPPING=1", func() bool { return m.count("STOPPING=1") == 1 })
+	s.logs(`msg="omd ends, and runs go on" reason=terminated running=0`)
 }
 
 // TestDrainIdle: with no runs, a daemon that drains ends at once.
@@ -45,6 +46,7 @@ func TestDrainIdle(t *testing.T) {
 	s.signal(syscall.SIGUSR2)
 	s.ends(0)
 	s.await("STOPPING=1", func() bool { return m.count("STOPPING=1") == 1 && m.count("EXTEND_TIMEOUT_USEC=") == 1 })
+	s.logs(`(?s)msg="drain begins: nothing more is started" running=0.*msg="drain is over, and omd ends" ended=0 running=0`)
 }
 
 // TestHeld: a second daemon and a tick say who has the state folder, and a daemon waits for neither.

@@ -45,10 +45,8 @@ func subject(e *notice.Event) string {
 	case e.Run != nil && e.Type == task.EventStarted:
 	case e.Run != nil:
 		what = fmt.Sprintf("%s (%s)%s", e.Type, ending(e.Run), duration(e.Run))
-	case e.Slots != nil && e.Slots.Count == 1:
-		what = fmt.Sprintf("%s: 1 slot, %s", e.Type, moment(e.Slots.First))
 	case e.Slots != nil:
-		what = fmt.Sprintf("%s: %d slots since %s", e.Type, e.Slots.Count, moment(e.Slots.First))
+		what = fmt.Sprintf("%s: %s since %s", e.Type, counted(e.Slots.Count, "slot"), moment(e.Slots.First))
 	}
 	return notice.Line(fmt.Sprintf("[om] %s %s %s: %s", e.Node, e.Service, e.Task, what))
 }

@@ -96,7 +96,7 @@ func statusOf(turn engine.Turn) string {
 	if !turn.Next.IsZero() {
 		next = "next " + turn.Next.Local().Format(time.RFC3339)
 	}
-	status := fmt.Sprintf("%d services, %d tasks, %d running, %s", turn.Services, turn.Tasks, turn.Running, next)
+	status := fmt.Sprintf("%s, %s, %d running, %s", counted(turn.Services, "service"), counted(turn.Tasks, "task"), turn.Running, next)
 	switch {
 	case turn.Node != nil:
 		status += "; node.conf has errors: the settings of before stay"
@@ -104,4 +104,11 @@ func statusOf(turn engine.Turn) string {
 		status += "; nothing is decided: " + turn.Deferred
 	}
 	return status
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

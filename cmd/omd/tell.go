@@ -14,6 +14,10 @@ import (
 type teller struct {
 	log  *slog.Logger
 	said map[string]time.Time // what goes on being wrong is told once an hour
+
+	draining bool
+	drained  int // runs that ended meanwhile
+	running  int // as of the last turn
 }
 
 const sayAgain = time.Hour
@@ -26,6 +30,7 @@ func (t *teller) tell(turn engine.Turn, err error) {
 		t.log.Warn("clock jump", "reason", turn.Clock)
 	}
 	t.files(turn)
+	t.drain(turn)
 	t.runs(turn)
 	for _, s := range turn.Slots {
 		t.slot(s)
@@ -33,6 +38,31 @@ func (t *teller) tell(turn engine.Turn, err error) {
 	t.problems(turn, err)
 	if turn.First && err == nil {
 		t.log.Info("ready", "services", turn.Services, "tasks", turn.Tasks, "running", turn.Running)
+	}
+}
+
+// drain tells where the daemon begins to wait for its runs, and counts those that end.
+func (t *teller) drain(turn engine.Turn) {
+	t.running = turn.Running
+	if !turn.Draining {
+		return
+	}
+	ended := len(turn.Ended) + len(turn.Lost)
+	if !t.draining {
+		t.draining = true
+		t.log.Info("drain begins: nothing more is started", "running", turn.Running+ended)
+	}
+	t.drained += ended
+}
+
+// end tells of the end of the daemon: cause is what ended it, nil for a drain.
+func (t *teller) end(cause error) {
+	var sig stopped
+	switch {
+	case errors.As(cause, &sig):
+		t.log.Info("omd ends, and runs go on", "reason", sig.String(), "running", t.running)
+	case t.draining:
+		t.log.Info("drain is over, and omd ends", "ended", t.drained, "running", t.running)
 	}
 }
 

@@ -120,6 +120,11 @@ func TestDrain(t *testing.T) {
 	if got := strings.Count(log, "msg=ended"); got != begun {
 		t.Errorf("%d runs, and %d ends are logged:\n%s", begun, got, log)
 	}
+	begins := regexp.MustCompile(`msg="drain begins: nothing more is started" running=(\d+)`).FindStringSubmatch(log)
+	over := regexp.MustCompile(`msg="drain is over, and omd ends" ended=(\d+) running=0`).FindStringSubmatch(log)
+	if begins == nil || over == nil || begins[1] != over[1] || begins[1] == "0" {
+		t.Errorf("the drain is logged as %q and %q:\n%s", begins, over, log)
+	}
 	if m.count("STOPPING=1") != 1 || m.count("EXTEND_TIMEOUT_USEC=30000000") < 2 {
 		t.Errorf("systemd was told:\n%s", m.all())
 	}
