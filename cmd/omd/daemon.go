@@ -29,10 +29,14 @@ type options struct {
 }
 
 const help = `usage: omd [FLAGS]
+       omd notify [--once] [--test SERVICE/RID]
 
 omd decides which tasks are due and starts them, at once: it wakes when a slot is due, when a run has ended and when a file
 was changed. Runs do not depend on it. SIGHUP reads node.conf and all changed files again, SIGTERM ends omd and lets runs go
 on, SIGUSR2 starts nothing more and ends omd after the last run. See omd(8).
+
+omd notify delivers what is to be told of runs where no daemon does, with --once as far as that can be done now: om tick starts
+it. See omd notify --help.
 
 `
 

@@ -100,6 +100,9 @@ func TestCommandLine(t *testing.T) {
 		want string
 	}{
 		{"--help", 0, "usage: omd"},
+		{"--help", 0, "omd notify [--once]"},
+		{"notify --help", 0, "usage: omd notify [--once]"},
+		{"notify --fast", 2, "usage: omd notify [--once]"},
 		{"--version", 0, "omd "},
 		{"--fast", 2, "unknown flag: --fast"},
 		{"now", 2, `"now": wanted flags alone`},

@@ -47,7 +47,7 @@ type notifier struct {
 func (n *notifier) notify(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("omd notify", flag.ContinueOnError)
 	flags.SetOutput(n.Err)
-	flags.Usage = func() { fmt.Fprint(n.Err, notifyUsage) }
+	flags.Usage = func() {}
 	once := flags.Bool("once", false, "")
 	test := flags.String("test", "", "")
 	flags.StringVar(&n.ConfigDir, "config-dir", n.ConfigDir, "")
@@ -55,8 +55,10 @@ func (n *notifier) notify(ctx context.Context, args []string) int {
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(n.Out, notifyUsage)
 		return 0
 	case err != nil:
+		fmt.Fprint(n.Err, notifyUsage)
 		return 2
 	case flags.NArg() > 0:
 		fmt.Fprintf(n.Err, "omd: notify: unexpected %q\n%s", flags.Arg(0), notifyUsage)

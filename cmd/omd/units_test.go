@@ -118,4 +118,10 @@ func TestManual(t *testing.T) {
 			t.Errorf("omd.8 has no --%s", f.Name)
 		}
 	})
+	synopsis, _, _ := strings.Cut(string(page), ".Sh DESCRIPTION")
+	for _, word := range []string{".Cm notify\n.Op Fl -once\n", ".Cm notify\n.Fl -test "} {
+		if !strings.Contains(synopsis, word) {
+			t.Errorf("the synopsis of omd.8 has no %q", word)
+		}
+	}
 }
