@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,8 +37,28 @@ func (b *builder) service() {
 			b.inherit(sec, &sec.entries[i])
 		}
 		b.poisoned = b.poisoned || sec.bad
+		sec.bad = sec.bad || len(b.spoiled) > 0
 	}
 	base.Disable = b.Disable
+}
+
+// spoiled is what tasks can't inherit, for it is wrong in [DEFAULT]: those that have it themselves are well.
+type spoiled struct {
+	name string // of the keyword of tasks
+	e    *entry
+}
+
+// spoil tells what is wrong with a default. It is no reason to leave out what does not inherit it.
+func (b *builder) spoil(name string, e *entry, p Problem) {
+	bad := e.home.bad
+	b.report(e.home, p)
+	e.home.bad = bad
+	b.spoiled = append(b.spoiled, spoiled{name, e})
+}
+
+// leftOut tells of a task whose inherited value is wrong: what is wrong is told once, in its place.
+func (b *builder) leftOut(sec *section, e *entry) {
+	b.report(sec, Problem{Line: sec.line, Wanted: "left out: it inherits " + e.name() + ", which is wrong in [DEFAULT]"})
 }
 
 // inherit takes one keyword of [DEFAULT]. What tasks inherit goes into their base, unless its
@@ -49,7 +70,7 @@ func (b *builder) inherit(sec *section, e *entry) {
 		b.deferred = append(b.deferred, e)
 	case r != nil && e.rank > rankNone:
 		if err := b.store(r, e.value, r.at(&b.Tasks[0])); err != nil {
-			b.fault(sec, e, err, Error)
+			b.spoil(r.name, e, problemOf(e, err))
 		}
 	default:
 		if value, ok := b.value(sec, e, nil); ok {
@@ -135,6 +156,11 @@ func (b *builder) task(sec *section) {
 	if b.poisoned {
 		b.report(sec, Problem{Line: sec.line, Wanted: "left out: [DEFAULT] has an error, and a task may inherit it"})
 	}
+	for _, x := range b.spoiled {
+		if !b.poisoned && b.best(sec, x.name) == nil {
+			b.leftOut(sec, x.e)
+		}
+	}
 	model := b.before
 	if sec.alike(model) {
 		b.Tasks = append(b.Tasks, b.Tasks[len(b.Tasks)-1])
@@ -180,12 +206,13 @@ func (b *builder) fill(sec *section, t *task.Task, model *section) {
 		if b.best(sec, r.name) != nil {
 			continue
 		}
-		text, err := b.evaluated(sec, e)
+		x := expansion{Service: b.Service, left: maxReferences}
+		text, err := x.entry(nil, sec, e)
 		if err == nil {
 			err = b.store(r, text, r.at(t))
 		}
 		if err != nil {
-			b.fault(sec, e, err, Error)
+			b.blame(sec, e, err, x.local)
 		}
 	}
 	for i := range sec.entries {
@@ -194,6 +221,22 @@ func (b *builder) fill(sec *section, t *task.Task, model *section) {
 			continue
 		}
 		b.value(sec, e, t)
+	}
+}
+
+// blame reports what is wrong with a value that a task has or inherits. What it inherits is told once, for [DEFAULT],
+// unless it is wrong for this task alone: it refers to what the task has.
+func (b *builder) blame(sec *section, e *entry, err error, local bool) {
+	switch {
+	case e.home == sec:
+		b.fault(sec, e, err, Error)
+	case local:
+		p := problemOf(e, err)
+		p.Line, p.Hint = sec.line, cmp.Or(p.Hint, "it is inherited from [DEFAULT]")
+		b.report(sec, p)
+	default:
+		b.fault(e.home, e, err, Error)
+		b.leftOut(sec, e)
 	}
 }
 
@@ -360,7 +403,8 @@ func (b *builder) requirements(sec *section, t *task.Task) {
 			continue
 		}
 		e := b.effective(sec, "run_requires")
-		b.fault(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", b.file.near(r.Subject, b.Sections)}, Error)
+		local := strings.Contains(e.value, "{") // then another task may require something else by it
+		b.blame(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", b.file.near(r.Subject, b.Sections)}, local)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 
 // Parse reads the text of the service at path, as node n sees it; file is its name in messages. It does no
 // I/O, but for looking up time zones, and it does not fail: what is wrong is in Problems, and
-// sections with errors are left out of the rest. An error in [DEFAULT] leaves every task out, for each
-// may inherit what is wrong. The lists in tasks and the text are shared, and not to be changed in place.
+// sections with errors are left out of the rest. So is a task that inherits a wrong value from [DEFAULT]; another
+// error there leaves every task out, for it can't be told what they inherit. The lists in tasks and the text are shared, and not to be changed in place.
 func Parse(file, path string, text []byte, n Node) *Service {
 	s := &Service{Path: path, Name: path, File: file, Text: text, Topology: "failover", node: n}
 	if namespace, name, ok := strings.Cut(path, "/"); ok {
@@ -32,7 +32,8 @@ func Parse(file, path string, text []byte, n Node) *Service {
 type builder struct {
 	*Service
 	deferred     []*entry           // what tasks inherit that has references
-	poisoned     bool               // [DEFAULT] has an error
+	poisoned     bool               // [DEFAULT] has an error that any task may inherit
+	spoiled      []spoiled          // the values of [DEFAULT] that are wrong
 	before       *section           // the section of the last of Tasks
 	zone         string             // the last time zone that was found
 	calendar     *schedule.Schedule // the last schedule that was read, of the text calendarText
@@ -156,9 +157,16 @@ func (b *builder) report(sec *section, p Problem) { b.file.report(sec, p) }
 
 // fault reports what is wrong with the value of e, as seen from sec.
 func (b *builder) fault(sec *section, e *entry, err error, s Severity) {
+	p := problemOf(e, err)
+	p.Severity = s
+	b.report(sec, p)
+}
+
+// problemOf is what is wrong with the value of e, where it stands.
+func problemOf(e *entry, err error) Problem {
 	f := faultOf(err, e.value)
 	if strings.Contains(e.value, " #") || strings.Contains(e.value, " ;") {
 		f.hint = cmp.Or(f.hint, "a comment needs a line of its own")
 	}
-	b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: f.text, Wanted: f.wanted, Hint: f.hint, Severity: s})
+	return Problem{Line: int(e.line), Keyword: e.key, Text: f.text, Wanted: f.wanted, Hint: f.hint}
 }

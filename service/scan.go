@@ -87,7 +87,7 @@ const (
 	mostProblems = 1_000  // that are told of a file
 )
 
-// report adds a problem of sec. An error puts sec in quarantine.
+// report adds a problem of sec, once. An error puts sec in quarantine.
 func (f *file) report(sec *section, p Problem) {
 	p.File = f.path
 	if sec != nil {
@@ -95,6 +95,7 @@ func (f *file) report(sec *section, p Problem) {
 		sec.bad = sec.bad || p.Severity == Error
 	}
 	switch n := len(f.problems); {
+	case n <= mostProblems && slices.Contains(f.problems, p):
 	case n < mostProblems:
 		f.problems = append(f.problems, p)
 	case n == mostProblems:
