@@ -52,7 +52,7 @@ type spoiled struct {
 func (b *builder) spoil(name string, e *entry, p Problem) {
 	bad := e.home.bad
 	b.report(e.home, p)
-	e.home.bad = bad
+	e.home.bad, e.wrong = bad, true
 	b.spoiled = append(b.spoiled, spoiled{name, e})
 }
 
@@ -132,6 +132,7 @@ func (b *builder) value(sec *section, e *entry, t *task.Task) (string, bool) {
 		err = b.store(e.row, text, e.row.at(t))
 	}
 	if err != nil {
+		e.wrong = true
 		b.fault(sec, e, err, e.severity())
 		return e.value, false
 	}
@@ -352,6 +353,9 @@ func (b *builder) commands(sec *section, t *task.Task) {
 }
 
 func (b *builder) command(sec *section, e *entry, text, shell string) {
+	if e.wrong {
+		return // the text is another's
+	}
 	if e.row.name == "command" && (e.value == "" || !sec.bad && strings.TrimSpace(text) == "") {
 		b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: e.value, Wanted: "wanted a command"})
 	}
@@ -398,11 +402,14 @@ func plainCommand(text string) bool {
 
 // requirements checks that what a task requires is in the file.
 func (b *builder) requirements(sec *section, t *task.Task) {
+	e := b.effective(sec, "run_requires")
+	if e == nil || e.wrong {
+		return
+	}
 	for _, r := range t.Requires {
 		if r.Subject == "avail" || r.Subject == "overall" || r.Impossible || b.file.section(r.Subject) != nil {
 			continue
 		}
-		e := b.effective(sec, "run_requires")
 		local := strings.Contains(e.value, "{") // then another task may require something else by it
 		b.blame(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", b.file.near(r.Subject, b.Sections)}, local)
 	}

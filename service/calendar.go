@@ -192,7 +192,7 @@ func (b *builder) attended(sec *section, t *task.Task) {
 		return
 	}
 	e := b.effective(sec, key)
-	if e == nil || b.best(sec, "schedule") == nil { // a schedule for all tasks is not meant for this one
+	if e == nil || e.wrong || b.best(sec, "schedule") == nil { // a schedule for all tasks is not meant for this one
 		return
 	}
 	b.report(e.home, Problem{
@@ -203,7 +203,8 @@ func (b *builder) attended(sec *section, t *task.Task) {
 
 // limited warns of limits that leave no time between them.
 func (b *builder) limited(sec *section, t *task.Task) {
-	if t.NotBefore == "" || t.NotAfter == "" {
+	begin, e := b.effective(sec, "not_before"), b.effective(sec, "not_after")
+	if begin == nil || e == nil || begin.wrong || e.wrong || t.NotBefore == "" || t.NotAfter == "" {
 		return
 	}
 	zone, err := b.node.Zone(t)
@@ -212,7 +213,7 @@ func (b *builder) limited(sec *section, t *task.Task) {
 	}
 	from, early := momentIn(t.NotBefore, zone)
 	until, late := momentIn(t.NotAfter, zone)
-	if e := b.effective(sec, "not_after"); e != nil && early == nil && late == nil && from.After(until) {
+	if early == nil && late == nil && from.After(until) {
 		b.report(e.home, Problem{
 			Line: int(e.line), Keyword: e.key, Text: t.NotAfter, Severity: Warning,
 			Wanted: "it never runs: not_before is " + t.NotBefore + ", and later",
@@ -228,7 +229,7 @@ func (b *builder) misread(sec *section, t *task.Task) {
 		return
 	}
 	e := b.effective(sec, "schedule")
-	if e == nil || e == b.warned {
+	if e == nil || e.wrong || e == b.warned {
 		return
 	}
 	b.warned = e

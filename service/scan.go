@@ -31,6 +31,7 @@ type entry struct {
 	at    int32 // length of key without its scope
 	rank  int8  // how well the scope fits this node; 0 if it does not, or another one fits better
 	again bool  // the section before has the same line in the same place, and so the value
+	wrong bool  // it gives no value: what a task has in its place is not its own
 }
 
 // name is the keyword without its scope: "command".
