@@ -56,7 +56,7 @@ func (a *app) get(kws []string, eval bool) error {
 func lookup(s *service.Service, kw string, eval bool) (string, error) {
 	section, keyword, err := service.ParseKey(kw)
 	if err != nil {
-		return "", usageError{"om get " + clean(err)}
+		return "", usageError{"om get " + task.Text(err)}
 	}
 	if eval {
 		return s.Eval(section, keyword)
@@ -95,7 +95,7 @@ func (a *app) set(kws []string) error {
 func applySet(d *service.Document, kw string) error {
 	c, err := service.ParseChange(kw)
 	if err != nil {
-		return usageError{"om set " + clean(err)}
+		return usageError{"om set " + task.Text(err)}
 	}
 	if visible(c.Value) != c.Value {
 		return usage("om set %q: wanted a value with no control characters", kw)
@@ -124,7 +124,7 @@ func (a *app) unset(kws []string) error {
 		}
 		section, keyword, err := service.ParseKey(kw)
 		if err != nil {
-			return usageError{"om unset " + clean(err)}
+			return usageError{"om unset " + task.Text(err)}
 		}
 		return d.Unset(section, keyword)
 	})

@@ -200,7 +200,7 @@ func (a *app) tell(err error) {
 	if err == nil || errors.As(err, &code) {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "om: %s\n", strings.ReplaceAll(visible(clean(err)), "\n", "\n    "))
+	fmt.Fprintf(a.Stderr, "om: %s\n", strings.ReplaceAll(visible(task.Text(err)), "\n", "\n    "))
 	if hint := hint(err); hint != "" {
 		fmt.Fprintf(a.Stderr, "hint: %s\n", hint)
 	}

@@ -43,7 +43,7 @@ func rehearsalOf(r engine.Result) rehearsal {
 		Checks: r.Decision.Checks, Confirm: r.Task.Confirmation, Steps: []stepView{},
 	}
 	if r.Err != nil {
-		v.Error = clean(r.Err)
+		v.Error = task.Text(r.Err)
 	}
 	if r.Job == nil {
 		return v

@@ -165,7 +165,7 @@ func (a *app) several(errs []error, verdict error) error {
 		if err == nil {
 			continue
 		}
-		a.note("", engine.Error, clean(err))
+		a.note("", engine.Error, task.Text(err))
 		if c := exitCode(err); c != exitDeclined && c != exitNotFound || code != 0 && code != exitDeclined {
 			code = exitFailed
 		} else if code == 0 {
@@ -237,7 +237,7 @@ func (a *app) verdict(results []engine.Result) error {
 func (a *app) tellResult(r engine.Result) {
 	rid := r.Task.ID.RID
 	if r.Err != nil {
-		a.note(rid, engine.Error, clean(reason(r.Err)))
+		a.note(rid, engine.Error, task.Text(reason(r.Err)))
 		if h := hint(r.Err); h != "" {
 			fmt.Fprintln(a.Stderr, "hint: "+h)
 		}

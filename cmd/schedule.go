@@ -161,7 +161,7 @@ func (m *momentText) Type() string   { return "time" }
 // Set checks a moment. An empty one is none.
 func (m *momentText) Set(text string) error {
 	if _, err := service.ParseMoment(text, time.UTC); err != nil && text != "" {
-		return errors.New(strings.TrimPrefix(clean(err), strconv.Quote(text)+": "))
+		return errors.New(strings.TrimPrefix(task.Text(err), strconv.Quote(text)+": "))
 	}
 	*m = momentText(text)
 	return nil

@@ -58,7 +58,7 @@ func (a *app) show(id string) error {
 	}
 	run, err := e.FindRun(context.Background(), a.selector, id)
 	if errors.Is(err, task.ErrInvalid) {
-		return usageError{clean(err)}
+		return usageError{task.Text(err)}
 	}
 	if err != nil {
 		return err

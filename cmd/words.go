@@ -60,16 +60,6 @@ func levelColor(level engine.Level) string {
 	return red
 }
 
-// clean is the text of an error without the kind that it wraps, which is for programs.
-func clean(err error) string {
-	text := err.Error()
-	for _, kind := range []error{task.ErrInvalid, task.ErrTaken, task.ErrAborted} {
-		text = strings.ReplaceAll(text, ": "+kind.Error()+"\n", "\n")
-		text = strings.TrimSuffix(text, ": "+kind.Error())
-	}
-	return text
-}
-
 // hint is the next thing to try, where there is one.
 func hint(err error) string {
 	var declined *task.DeclinedError

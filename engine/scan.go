@@ -287,7 +287,7 @@ func sameStamp(was state.Stamp, now service.Stamp) bool {
 // errors or, where there is none, what is right in it.
 func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) error {
 	if f.err != nil {
-		f.stamp.Error = f.err.Error()
+		f.stamp.Error = task.Text(f.err)
 	} else {
 		f.stamp.Error = firstProblem(f.svc)
 	}
@@ -295,7 +295,8 @@ func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) er
 	if err != nil {
 		return err
 	}
-	s.reject(f.stamp.Service, f.stamp.Error, f.svc, known && was.Good != nil)
+	lastGood := known && was.Good != nil
+	s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), lastGood})
 	if was.Good != nil {
 		f.svc = s.lastGood(f.stamp.Service, was.Good)
 	}
@@ -312,24 +313,6 @@ func (s *scheduler) lastGood(path string, text []byte) *service.Service {
 		return nil
 	}
 	return service.Parse(file, path, text, s.Node)
-}
-
-// reject tells that a file has errors. What goes to logs has nothing of its text.
-func (s *scheduler) reject(path, problem string, svc *service.Service, lastGood bool) {
-	r := Rejection{Service: path, Place: problem, LastGood: lastGood}
-	if svc != nil {
-		r.Place = placeOf(svc)
-	}
-	s.report.Rejected = append(s.report.Rejected, r)
-}
-
-func placeOf(svc *service.Service) string {
-	for _, p := range svc.Problems {
-		if p.Severity == service.Error {
-			return p.Place()
-		}
-	}
-	return svc.File
 }
 
 func firstProblem(svc *service.Service) string {

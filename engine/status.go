@@ -56,7 +56,7 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	st := Status{Service: s.Path, Node: e.Node.Name, At: e.Now(), Disabled: s.Disable, Elsewhere: s.Elsewhere()}
 	db, err := e.Record(ctx, s)
 	if err != nil {
-		st.Problems = append(st.Problems, err.Error())
+		st.Problems = append(st.Problems, task.Text(err))
 		db = nil
 	}
 	if err = e.addFrozen(ctx, &st, db); err != nil {
@@ -99,7 +99,7 @@ func (e *Engine) addFrozen(ctx context.Context, st *Status, db *state.DB) (err e
 		return nil
 	}
 	if err = e.bury(ctx, db); err != nil {
-		st.Problems = append(st.Problems, err.Error())
+		st.Problems = append(st.Problems, task.Text(err))
 	}
 	st.Frozen, st.NodeFroze, err = e.frozen(ctx, st.Service)
 	return err

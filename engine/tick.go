@@ -80,7 +80,7 @@ type TickReport struct {
 // Rejection is a file that has errors. What is scheduled is the last version that had none.
 type Rejection struct {
 	Service  string
-	Place    string // the file, line, section and keyword: nothing of its text, which may be secret
+	Reason   string // its first error, as validation tells it; nothing of its text, which may be secret
 	LastGood bool   // there is such a version
 }
 
@@ -90,10 +90,16 @@ func (r Rejection) String() string {
 	if r.LastGood {
 		goesOn = "the last version without errors goes on"
 	}
-	return fmt.Sprintf("%s: %s: it has errors: %s (om %s validate)", r.Service, r.Place, goesOn, r.Service)
+	return fmt.Sprintf("%s: %s (%s; om %s validate)", r.Service, r.Reason, goesOn, r.Service)
 }
 
+// problem notes what went wrong; errors tell it as people read it.
 func (r *TickReport) problem(format string, args ...any) {
+	for i, x := range args {
+		if err, ok := x.(error); ok {
+			args[i] = task.Text(err)
+		}
+	}
 	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 }
 

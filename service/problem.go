@@ -49,7 +49,7 @@ type Problem struct {
 // are not there. A long text is cut.
 func (p Problem) String() string {
 	var b strings.Builder
-	b.WriteString(p.Place())
+	b.WriteString(p.place())
 	if p.Section == "" || p.Keyword != "" {
 		b.WriteByte(':')
 	}
@@ -65,8 +65,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Place returns `file:line: [section] keyword`: where the problem is, and nothing of what stands there.
-func (p Problem) Place() string {
+// place returns `file:line: [section] keyword`: where the problem is, and nothing of what stands there.
+func (p Problem) place() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {

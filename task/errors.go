@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The kinds of error that om tells apart. Wrap them with %w; cmd maps each to one exit code.
@@ -44,3 +45,34 @@ type saidError struct {
 
 func (e saidError) Error() string { return e.text }
 func (e saidError) Unwrap() error { return e.kind }
+
+// Text is what an error tells people: its text without the kinds that it wraps, which are for programs.
+func Text(err error) string {
+	text := err.Error()
+	for _, kind := range [...]error{ErrInvalid, ErrTaken, ErrAborted} {
+		text = strings.ReplaceAll(text, ": "+kind.Error()+"\n", "\n")
+		text = strings.TrimSuffix(text, ": "+kind.Error())
+	}
+	return text
+}
+
+// Redacted leaves out what is quoted in text, for logs: it was written by people, in files that may hold secrets.
+func Redacted(text string) string {
+	var b strings.Builder
+	quoted, escaped := false, false
+	for _, r := range text {
+		switch {
+		case quoted && escaped:
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			if quoted = !quoted; quoted {
+				b.WriteString(`"…"`)
+			}
+		case !quoted:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

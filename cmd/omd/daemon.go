@@ -82,7 +82,7 @@ func run(env cmd.Env, s signals) int {
 	o, text, err := parse(env.Args[1:])
 	switch {
 	case err != nil:
-		fmt.Fprintf(env.Stderr, "omd: %v\n", err)
+		fmt.Fprintf(env.Stderr, "omd: %s\n", task.Text(err))
 		return cmd.ExitCode(cmd.Fault(err))
 	case o.help:
 		fmt.Fprint(env.Stdout, text)
@@ -93,7 +93,7 @@ func run(env cmd.Env, s signals) int {
 	}
 	log := newLogger(env, o)
 	if err = serve(env, s, o, log); err != nil {
-		log.Error("omd ends", "reason", redacted(err.Error()))
+		log.Error("omd ends", "reason", reasonOf(err))
 	}
 	return cmd.ExitCode(err)
 }
@@ -126,7 +126,7 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 	}()
 	t := &teller{log: log, said: map[string]time.Time{}}
 	e.Untold = func(id task.ID, err error) {
-		log.Warn("not told", "service", id.Service, "task", id.RID, "reason", redacted(err.Error()))
+		log.Warn("not told", "service", id.Service, "task", id.RID, "reason", reasonOf(err))
 	}
 	told, wait := deliveries(ctx, env, e, log)
 	defer wait()

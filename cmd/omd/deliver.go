@@ -60,7 +60,7 @@ func deliveries(ctx context.Context, env cmd.Env, e *engine.Engine, log *slog.Lo
 			return node
 		}, false, wake)
 		if err != nil {
-			log.Error("nobody is told", "reason", redacted(err.Error()))
+			log.Error("nobody is told", "reason", reasonOf(err))
 		}
 	}()
 	told = func(now service.Node) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -98,25 +97,4 @@ func priority(l slog.Level) int {
 		return 6
 	}
 	return 7
-}
-
-// redacted leaves out what is quoted in text: it was written by people, in files that may hold secrets.
-func redacted(text string) string {
-	var b strings.Builder
-	quoted, escaped := false, false
-	for _, r := range text {
-		switch {
-		case quoted && escaped:
-			escaped = false
-		case quoted && r == '\\':
-			escaped = true
-		case r == '"':
-			if quoted = !quoted; quoted {
-				b.WriteString(`"…"`)
-			}
-		case !quoted:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

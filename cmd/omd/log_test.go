@@ -15,21 +15,6 @@ import (
 	"om/task"
 )
 
-func TestRedacted(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"", ""},
-		{"exit code 3", "exit code 3"},
-		{`a: "secret": wanted b`, `a: "…": wanted b`},
-		{`"a \"b\" c" d`, `"…" d`},
-		{`open "end`, `open "…"`},
-		{`"a" and "b\\" c`, `"…" and "…" c`},
-	} {
-		if got := redacted(c.text); got != c.want {
-			t.Errorf("redacted(%q) = %q, want %q", c.text, got, c.want)
-		}
-	}
-}
-
 // TestJournal: the priority is in front of each line, and nothing that the journal knows is in it.
 func TestJournal(t *testing.T) {
 	var b bytes.Buffer
@@ -72,7 +57,7 @@ func TestTold(t *testing.T) {
 		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over}, Lost: []task.Run{lost},
 		Slots:    []task.Slot{slot(task.SlotSkip, 1), slot(task.SlotMissed, 2), slot(task.SlotExpired, 1), slot(task.SlotPending, 1)},
 		Changed:  []string{"bad", "good"},
-		Rejected: []engine.Rejection{{Service: "bad", Place: "bad.conf:3: [task#0] command", LastGood: true}},
+		Rejected: []engine.Rejection{{Service: "bad", Reason: "bad.conf:3: [task#0] command: wanted x", LastGood: true}},
 		Removed:  []string{"gone"}, Problems: []string{`x "secret"`},
 	}, First: true, Services: 1, Tasks: 2, Running: 3}
 	var b bytes.Buffer
@@ -82,7 +67,7 @@ func TestTold(t *testing.T) {
 	log := b.String()
 	for _, want := range []string{
 		`level=WARN msg="clock jump" reason="set back"`,
-		`level=ERROR msg="config rejected" service=bad reason="bad.conf:3: [task#0] command" last_good=true`,
+		`level=ERROR msg="config rejected" service=bad reason="bad.conf:3: [task#0] command: wanted x" last_good=true`,
 		`level=DEBUG msg="config read" service=good`,
 		`level=INFO msg="config removed" service=gone`,
 		`level=ERROR msg=lost service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason="its supervisor is gone"`,

@@ -66,7 +66,7 @@ func (n *notifier) notify(ctx context.Context, args []string) int {
 	}
 	node, err := service.LoadNode(n.ConfigDir, n.Host)
 	if err != nil {
-		fmt.Fprintf(n.Err, "omd: %v\n", err)
+		fmt.Fprintf(n.Err, "omd: %s\n", task.Text(err))
 		return 78
 	}
 	if n.NodeName != "" {
@@ -77,7 +77,7 @@ func (n *notifier) notify(ctx context.Context, args []string) int {
 	}
 	err = n.deliver(ctx, func() service.Node { return node }, *once, nil)
 	if err != nil {
-		fmt.Fprintf(n.Err, "omd: %v\n", err)
+		fmt.Fprintf(n.Err, "omd: %s\n", task.Text(err))
 		return 70
 	}
 	return 0
@@ -133,7 +133,7 @@ func (n *notifier) ways(p *pace, node func() service.Node) map[string]deliver {
 func (n *notifier) test(ctx context.Context, node service.Node, name string) int {
 	t, code, err := n.find(node, name)
 	if err != nil {
-		fmt.Fprintf(n.Err, "omd: %v\n", err)
+		fmt.Fprintf(n.Err, "omd: %s\n", task.Text(err))
 		return code
 	}
 	now := n.Now()

@@ -68,12 +68,12 @@ func (t *teller) end(cause error) {
 
 func (t *teller) files(turn engine.Turn) {
 	if turn.Node != nil {
-		t.once(turn.At, slog.LevelError, "config rejected", "file", "node.conf", "reason", "the settings of before stay: "+redacted(turn.Node.Error()))
+		t.once(turn.At, slog.LevelError, "config rejected", "file", "node.conf", "reason", "the settings of before stay: "+reasonOf(turn.Node))
 	}
 	rejected := map[string]bool{}
 	for _, r := range turn.Rejected {
 		rejected[r.Service] = true
-		t.log.Error("config rejected", "service", r.Service, "reason", redacted(r.Place), "last_good", r.LastGood)
+		t.log.Error("config rejected", "service", r.Service, "reason", r.Reason, "last_good", r.LastGood)
 	}
 	level := slog.LevelInfo
 	if turn.First {
@@ -91,7 +91,7 @@ func (t *teller) files(turn engine.Turn) {
 
 func (t *teller) runs(turn engine.Turn) {
 	for _, run := range turn.Lost {
-		t.log.Error("lost", about(run, "reason", redacted(run.Reason))...)
+		t.log.Error("lost", about(run, "reason", task.Redacted(run.Reason))...)
 	}
 	for _, run := range turn.Ended {
 		t.ended(run)
@@ -115,7 +115,7 @@ func (t *teller) ended(run task.Run) {
 		more = append(more, "seconds", run.EndedAt.Sub(run.StartedAt).Seconds())
 	}
 	if run.Reason != "" {
-		more = append(more, "reason", redacted(run.Reason))
+		more = append(more, "reason", task.Redacted(run.Reason))
 	}
 	t.log.Log(context.Background(), level, "ended", about(run, more...)...)
 }
@@ -150,18 +150,18 @@ func (t *teller) slot(s task.Slot) {
 	if s.RunID != "" {
 		fields = append(fields, "run", s.RunID)
 	}
-	t.log.Log(context.Background(), level, msg, append(fields, "reason", redacted(s.Reason))...)
+	t.log.Log(context.Background(), level, msg, append(fields, "reason", task.Redacted(s.Reason))...)
 }
 
 func (t *teller) problems(turn engine.Turn, err error) {
 	for _, p := range turn.Problems {
-		t.once(turn.At, slog.LevelWarn, "problem", "reason", redacted(p))
+		t.once(turn.At, slog.LevelWarn, "problem", "reason", task.Redacted(p))
 	}
 	if turn.Deferred != "" {
 		t.once(turn.At, slog.LevelWarn, "nothing is decided", "reason", turn.Deferred)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		t.once(turn.At, slog.LevelError, "a turn failed", "reason", redacted(err.Error()))
+		t.once(turn.At, slog.LevelError, "a turn failed", "reason", reasonOf(err))
 	}
 }
 
@@ -184,3 +184,6 @@ func (t *teller) once(at time.Time, level slog.Level, msg string, fields ...any)
 	t.said[key] = at
 	t.log.Log(context.Background(), level, msg, fields...)
 }
+
+// reasonOf is what the log has of an error.
+func reasonOf(err error) string { return task.Redacted(task.Text(err)) }

@@ -44,7 +44,7 @@ func TestRuns(t *testing.T) {
 	s.logs(`msg=started service=b`)
 
 	h.write("b.conf", "[task#0]\ncommand = true\nschedule = hunter2\n")
-	s.logs(`level=ERROR msg="config rejected" service=b reason=".*b.conf:3: \[task#0\] schedule" last_good=true`)
+	s.logs(`level=ERROR msg="config rejected" service=b reason=".*b.conf:3: \[task#0\] schedule: \\"…\\": wanted .*" last_good=true`)
 	begun := strings.Count(s.out.String(), "msg=started service=b")
 	s.await("run of the last good version", func() bool { return strings.Count(s.out.String(), "msg=started service=b") > begun+1 })
 	if status := h.om("b", "print", "status"); !strings.Contains(status, "the schedule goes by the last version of the file that had no errors") {
