@@ -75,6 +75,7 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 func (s *scheduler) eachAlone(ctx context.Context, db *state.DB, views []*view) error {
 	for _, v := range views {
 		if err := s.record(ctx, db, []*view{v}); err != nil {
+			s.delayed(v.before.Task, "put off: "+task.Text(err))
 			s.report.problem("%s: %v", v.before.Task, err)
 		}
 	}
@@ -91,6 +92,7 @@ func (s *scheduler) withHolder(views []*view) ([]*view, error) {
 			hands, err := s.supervisor()
 			if err != nil {
 				failed = err
+				s.delayed(v.before.Task, "put off: "+task.Text(err))
 				continue
 			}
 			v.run.PID, v.run.PIDStart = hands.PID, hands.PIDStart

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"om/state"
+	"om/task"
 )
 
 // factTick is the clock at the last tick, as JSON.
@@ -20,10 +21,25 @@ type clockReading struct {
 	At   time.Time     // the time of the day
 	Up   time.Duration // since the start of the host, suspended time too
 	Boot string        // which start that was
+
+	// What later ticks have to know of slots that were due by then, and are not decided.
+	Gap  delay            `json:",omitzero"`  // the last time that nobody looked, or could decide
+	Late map[string]delay `json:",omitempty"` // tasks that were put off, by their names
+}
+
+// delay is why slots up to a moment were not decided in time.
+type delay struct {
+	Until time.Time
+	Why   string
 }
 
 func (s *scheduler) reading() clockReading {
-	return clockReading{s.now, sinceBoot(), s.bootID}
+	for name, d := range s.last.Late {
+		if s.now.Sub(d.Until) > time.Hour { // it is gone, or not scheduled any more
+			delete(s.last.Late, name)
+		}
+	}
+	return clockReading{s.now, sinceBoot(), s.bootID, s.gap, s.last.Late}
 }
 
 func sinceBoot() time.Duration {
@@ -94,7 +110,51 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 	if since := s.now.Sub(s.last.At); !s.last.At.IsZero() && since > 0 && since < s.period {
 		s.period = since
 	}
+	if s.gap = s.last.Gap; s.absent() {
+		s.gap = delay{s.now, s.absence()}
+	}
 	return nil
+}
+
+// absent says that nobody looked for longer than a daemon that has nothing to do.
+func (s *scheduler) absent() bool {
+	return !s.last.At.IsZero() && (s.last.Boot != s.bootID || s.now.Sub(s.last.At) > max(2*s.options.Period, 2*fullTurn))
+}
+
+// stalled notes that nothing could be decided now. What kept it from that before goes on to be the reason.
+func (s *scheduler) stalled(why string) {
+	if s.gap.Until.Before(s.last.At) || s.gap.Why == "" {
+		s.gap.Why = why
+	}
+	s.gap.Until = s.now
+}
+
+// mostLate bounds how many tasks are remembered that were put off.
+const mostLate = 1000
+
+// delayed notes why a task was put off.
+func (s *scheduler) delayed(id task.ID, why string) {
+	if s.last.Late == nil {
+		s.last.Late = map[string]delay{}
+	}
+	if _, known := s.last.Late[id.String()]; known || len(s.last.Late) < mostLate {
+		s.last.Late[id.String()] = delay{s.now, why}
+	}
+}
+
+// whyMissed says why nobody decided about a slot in time: nobody looked or, where somebody did after it, what kept
+// them from deciding.
+func (s *scheduler) whyMissed(id task.ID, slot time.Time) string {
+	late := s.last.Late[id.String()]
+	switch {
+	case slot.After(s.last.At):
+		return s.absence()
+	case !late.Until.Before(slot):
+		return late.Why
+	case !s.gap.Until.Before(slot):
+		return s.gap.Why
+	}
+	return "put off: other slots of the past came first"
 }
 
 func (s *scheduler) noteClock(ctx context.Context) error {

@@ -164,9 +164,11 @@ func (v *view) putOff(err error) {
 	if v.l.own() && v.l.db == nil {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
 		v.noteAway(true)
+		v.delayed(v.before.Task, "the service was not here")
 		return
 	}
 	v.broken = err
+	v.delayed(v.before.Task, "put off: "+task.Text(err))
 	v.report.problem("%s: %v", v.before.Task, err)
 }
 

@@ -204,10 +204,11 @@ func skipReason(text string) string {
 	return "other"
 }
 
-// missedReason is the kind of what absence says.
+// missedReason is the kind of what whyMissed says.
 func missedReason(text string) string {
 	for _, kind := range [...]struct{ part, name string }{
-		{"host was down", "host_down"}, {"clock", "clock"}, {"no tick", "no_tick"}, {"too coarse", "too_coarse"},
+		{"put off", "put_off"}, {"host was down", "host_down"}, {"clock", "clock"}, {"no tick", "no_tick"},
+		{"too coarse", "too_coarse"}, {"not here", "not_active"},
 	} {
 		if strings.Contains(text, kind.part) {
 			return kind.name

@@ -341,6 +341,7 @@ func TestReasons(t *testing.T) {
 	for text, want := range map[string]string{
 		"the host was down": "host_down", "no tick since x": "no_tick", "no tick before": "no_tick",
 		"the clock was set forward": "clock", "tick too coarse": "too_coarse", "x": "other",
+		"put off: the clock of x": "put_off", "the service was not here": "not_active",
 	} {
 		if got := missedReason(text); got != want {
 			t.Errorf("%q is %s, want %s", text, got, want)

@@ -113,6 +113,7 @@ type scheduler struct {
 	now     time.Time
 	period  time.Duration // since the tick before, or the one that is meant
 	last    clockReading  // of the tick before
+	gap     delay         // the last one, as of now
 	report  *TickReport
 	hands   *Hands
 	looked  map[string]*looked
@@ -197,10 +198,11 @@ func (s *scheduler) tick(ctx context.Context) error {
 
 // decide decides what is due, and says when there is more.
 func (s *scheduler) decide(ctx context.Context) error {
-	if s.report.Deferred = s.untrusted(); s.report.Deferred == "" {
-		if err := s.due(ctx); err != nil {
-			return err
-		}
+	if s.report.Deferred = s.untrusted(); s.report.Deferred != "" {
+		s.stalled("the clock was not synchronized")
+	} else if err := s.due(ctx); err != nil {
+		s.stalled("put off: " + task.Text(err))
+		return err
 	}
 	next, err := s.node.NextDue(ctx)
 	s.report.Next = next
