@@ -81,7 +81,7 @@ func dangerous(tb testing.TB) string {
 	if err := os.Mkdir(filepath.Join(dir, "etc"), 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	conf := "[task#0]\ncommand = /bin/true\nconfirmation = true\n\n[task#1]\ncommand = sh -c \"exit 7\"\nconfirmation = true\n"
+	conf := "[DEFAULT]\ncwd = /\n\n[task#0]\ncommand = /bin/true\nconfirmation = true\n\n[task#1]\ncommand = sh -c \"exit 7\"\nconfirmation = true\n"
 	if err := os.WriteFile(filepath.Join(dir, "etc", "testmd.conf"), []byte(conf), 0o644); err != nil {
 		tb.Fatal(err)
 	}

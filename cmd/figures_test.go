@@ -68,7 +68,7 @@ func newBench(tb testing.TB) bench {
 		tb.Fatal(err)
 	}
 	b := bench{bin, tb.TempDir()}
-	b.write(tb, "etc/testmd.conf", "[task#0]\ncommand = /bin/true\n\n[task#1]\ncommand = cat "+b.path("big")+"\n")
+	b.write(tb, "etc/testmd.conf", "[task#0]\ncommand = /bin/true\ncwd = /\n\n[task#1]\ncommand = cat "+b.path("big")+"\ncwd = /\n")
 	b.mustRun(tb, b.om("testmd", "run", "--rid", "task#0", "-q"))
 	return b
 }

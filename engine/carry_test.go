@@ -13,7 +13,7 @@ import (
 	"om/task"
 )
 
-const everyMinute = "[task#0]\ncommand = true\nlog = none\nschedule = cron:* * * * *\n"
+const everyMinute = "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:* * * * *\n"
 
 // atMinute is a virtual node that has seen its files, and a slot is due.
 func atMinute(t *testing.T, text string) (*virtual, *timeline) {
@@ -79,7 +79,7 @@ func TestSupervisorThatRefuses(t *testing.T) {
 
 // The repeat of a lost run is planned before the run is marked: who is killed in between leaves both to be done.
 func TestRepeatIsPlannedFirst(t *testing.T) {
-	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
+	v, line := atMinute(t, "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
 	ctx := context.Background()
 	v.tickAt()
 	db, err := v.NodeRecord(ctx)
@@ -245,8 +245,8 @@ func TestNothingWaitsForATaskThatIsGone(t *testing.T) {
 	queue := "overlap = queue-all\n"
 	for name, text := range map[string]string{
 		"disabled":     everyMinute + queue + "disable = true\n",
-		"no schedule":  "[task#0]\ncommand = true\n",
-		"gone":         "[task#1]\ncommand = true\n",
+		"no schedule":  "[task#0]\ncommand = true\ncwd = /\n",
+		"gone":         "[task#1]\ncommand = true\ncwd = /\n",
 		"service gone": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,7 +282,7 @@ func TestNothingWaitsForATaskThatIsGone(t *testing.T) {
 
 // A slot that waits is looked at as soon after a file was touched as it was to be before.
 func TestTouchedFileKeepsTheNextLook(t *testing.T) {
-	text := "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nrun_times = 2\n"
+	text := "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:1 12 * * *\nrun_times = 2\n"
 	v, line := atMinute(t, text+"lock = tape\noverlap = queue-one\n")
 	ctx := context.Background()
 	db, err := v.NodeRecord(ctx)
@@ -337,7 +337,7 @@ func TestEnabledServiceStartsNothing(t *testing.T) {
 	}
 }
 
-const hourly = "[task#0]\ncommand = true\nlog = none\nschedule = cron:0 * * * *\n"
+const hourly = "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:0 * * * *\n"
 
 // A turn that failed is tried again soon, though it does not know what is due; one with problems not at once.
 func TestPauseOfTheLoop(t *testing.T) {

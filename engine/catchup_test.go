@@ -23,7 +23,7 @@ func TestCatchup(t *testing.T) {
 	var text strings.Builder
 	for i, s := range schedules {
 		for j, p := range policies {
-			fmt.Fprintf(&text, "[task#s%dp%d]\ncommand = true\nlog = none\ntimezone = Europe/Paris\nschedule = %s\n%s\n", i, j, s, p)
+			fmt.Fprintf(&text, "[task#s%dp%d]\ncommand = true\ncwd = /\nlog = none\ntimezone = Europe/Paris\nschedule = %s\n%s\n", i, j, s, p)
 		}
 	}
 	for _, down := range downs {

@@ -171,7 +171,7 @@ const task0 = `,service="a",task="task#0"`
 // TestMetrics: the metrics say what happened, tick by tick, and counters only grow, also when the record forgets.
 func TestMetrics(t *testing.T) {
 	h := newHall(t, map[string]string{
-		"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[task#1]\ncommand = true\n",
+		"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n\n[task#1]\ncommand = true\ncwd = /\n",
 		"b.conf": "[task#0]\ncommand = \"\nschedule = 02:00\n",
 	})
 	h.tick(0)
@@ -199,7 +199,7 @@ func TestMetrics(t *testing.T) {
 
 // TestMetricsCounters: what is skipped, missed and lost is counted by its kind; what is past retention stays counted.
 func TestMetricsCounters(t *testing.T) {
-	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n"})
 	h.tick(0)
 	r := h.tick(time.Hour) // 01:00:30
 	h.tick(time.Hour)      // it goes on: skipped
@@ -245,9 +245,9 @@ func TestMetricsCounters(t *testing.T) {
 // TestMetricsNoPromise: a task that is not started here as things are has no next slot.
 func TestMetricsNoPromise(t *testing.T) {
 	h := newHall(t, map[string]string{
-		"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[task#1]\ncommand = true\nschedule = *:00\ndisable = true\n",
-		"b.conf": "[task#0]\ncommand = true\nschedule = *:00\n\n[app#0]\ncheck = false\n",
-		"c.conf": "[DEFAULT]\nnodes = n1 n2\n\n[task#0]\ncommand = true\nschedule = *:00\n",
+		"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n\n[task#1]\ncommand = true\ncwd = /\nschedule = *:00\ndisable = true\n",
+		"b.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n\n[app#0]\ncheck = false\n",
+		"c.conf": "[DEFAULT]\nnodes = n1 n2\n\n[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n",
 	})
 	h.By = "test"
 	has := func(services string) {
@@ -280,14 +280,14 @@ func TestMetricsNoPromise(t *testing.T) {
 	}
 	h.tick(time.Minute)
 	has("a")
-	h.write("b.conf", "[task#0]\ncommand = true\nschedule = *:00\n\n[app#0]\ncheck = true\n")
+	h.write("b.conf", "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n\n[app#0]\ncheck = true\n")
 	h.tick(time.Hour)
 	has("ab")
 }
 
 // TestMetricsLint: the file is what Prometheus wants of one.
 func TestMetricsLint(t *testing.T) {
-	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n"})
 	h.tick(0)
 	h.end(h.tick(time.Hour).Started[0], task.Complete, 0, time.Minute)
 	h.tick(time.Minute)
@@ -321,7 +321,7 @@ func TestMetricsLint(t *testing.T) {
 
 // TestMetricsUnwritable: a tick does not fail for them, and says so.
 func TestMetricsUnwritable(t *testing.T) {
-	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n"})
 	h.Node.Metrics = "/nonexistent/om.prom"
 	if r := h.tick(0); len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "metrics: ") {
 		t.Errorf("problems: %q", r.Problems)

@@ -22,7 +22,7 @@ func missed(r TickReport) map[string]string {
 
 // TestMissedByAnError: a slot that ticks looked at, and could not decide, is not missed because they were too far apart.
 func TestMissedByAnError(t *testing.T) {
-	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\ncatchup = none\n")
+	v, line := atMinute(t, "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:1 12 * * *\ncatchup = none\n")
 	broken := v.options()
 	broken.Detach = func(string) (*Hands, error) { return nil, errors.New("no memory") }
 	why := ""
@@ -47,7 +47,7 @@ func TestMissedByAnError(t *testing.T) {
 func TestMissedBehindOthers(t *testing.T) {
 	var text strings.Builder
 	for _, rid := range []string{"a", "b", "c"} {
-		text.WriteString("[task#" + rid + "]\ncommand = true\nlog = none\nschedule = cron:1 * * * *\ncatchup = last\n")
+		text.WriteString("[task#" + rid + "]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:1 * * * *\ncatchup = last\n")
 	}
 	v, line := atMinute(t, text.String())
 	v.Node.StartupParallel = 1

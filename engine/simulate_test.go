@@ -19,6 +19,7 @@ import (
 
 // simulated is a service with tasks of all kinds, in a zone with summer time.
 const simulated = `[DEFAULT]
+cwd = /
 [task#night]
 command = true
 schedule = 02:30

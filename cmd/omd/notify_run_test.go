@@ -81,7 +81,7 @@ func kinds(t *testing.T, n *notifier) (all []string) {
 // all is left where nobody is to be told.
 func TestLeave(t *testing.T) {
 	n := newNotifier(t)
-	conf(t, n, "quiet", "[task#0]\ncommand = /bin/false\n")
+	conf(t, n, "quiet", "[task#0]\ncommand = /bin/false\ncwd = /\n")
 	e := story(t, n)
 	runTasks(t, e, "quiet")
 	if _, err := os.Stat(spoolOf(n).Dir); !os.IsNotExist(err) {
@@ -89,6 +89,7 @@ func TestLeave(t *testing.T) {
 	}
 	nodeConf(t, n, "mail = ops@example.com")
 	conf(t, n, "web", `[DEFAULT]
+cwd = /
 notify_webhook = https://hooks.example.com/{name}
 environment = TOKEN=t0ken
 [task#0]
@@ -127,9 +128,9 @@ func TestRunsAreNotDelayed(t *testing.T) {
 		hooks = append(hooks, "http://"+hostile(t, do)+"/x")
 	}
 	nodeConf(t, n, "mail = ops@example.com", "smtp = "+hostile(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), "on = ok failed")
-	conf(t, n, "plain", "[task#0]\ncommand = /bin/true\nnotify_mail =\n")
+	conf(t, n, "plain", "[task#0]\ncommand = /bin/true\ncwd = /\nnotify_mail =\n")
 	for i, hook := range hooks {
-		conf(t, n, fmt.Sprint("told", i), "[task#0]\ncommand = /bin/true\nnotify_webhook = "+hook+"\nping = "+hook+"\n")
+		conf(t, n, fmt.Sprint("told", i), "[task#0]\ncommand = /bin/true\ncwd = /\nnotify_webhook = "+hook+"\nping = "+hook+"\n")
 	}
 	e := story(t, n)
 	d := n.drainer(&notice.Spool{Dir: e.Spool()}, func() service.Node { return e.Node }, nil)

@@ -34,16 +34,16 @@ func (h *house) history() []history {
 // Neither the command nor its environment is.
 func TestRuns(t *testing.T) {
 	h := newHouse(t)
-	h.write("a.conf", "[task#0]\ncommand = /bin/sh -c 'exit 3' hunter2\nenvironment = PASSWORD=hunter2\nschedule = @1s\nlog = none\n")
+	h.write("a.conf", "[task#0]\ncommand = /bin/sh -c 'exit 3' hunter2\nenvironment = PASSWORD=hunter2\nschedule = @1s\nlog = none\ncwd = /\n")
 	s := h.start(nil, "--log-level", "debug")
 	s.logs("msg=ready")
 	s.logs(`level=INFO msg=started service=a task=task#0 slot=\S+ run=\S+ reason=schedule attempt=1`)
 	s.logs(`level=WARN msg=ended service=a task=task#0 slot=\S+ run=\S+ state=error exit_code=3 seconds=`)
-	h.write("b.conf", "[task#0]\ncommand = true\nschedule = @1s\n")
+	h.write("b.conf", "[task#0]\ncommand = true\nschedule = @1s\ncwd = /\n")
 	s.logs(`msg="config read" service=b`)
 	s.logs(`msg=started service=b`)
 
-	h.write("b.conf", "[task#0]\ncommand = true\nschedule = hunter2\n")
+	h.write("b.conf", "[task#0]\ncommand = true\nschedule = hunter2\ncwd = /\n")
 	s.logs(`level=ERROR msg="config rejected" service=b reason=".*b.conf:3: \[task#0\] schedule: \\"…\\": wanted .*" last_good=true`)
 	begun := strings.Count(s.out.String(), "msg=started service=b")
 	s.await("run of the last good version", func() bool { return strings.Count(s.out.String(), "msg=started service=b") > begun+1 })
@@ -65,7 +65,7 @@ func TestRuns(t *testing.T) {
 func TestKilled(t *testing.T) {
 	h := newHouse(t)
 	out := h.dir + "/out"
-	h.write("a.conf", "[task#0]\ncommand = sh -c 'echo $OM_SLOT begin >>"+out+"; sleep 1.5; echo $OM_SLOT end >>"+out+"'\nschedule = @1s\noverlap = allow\n")
+	h.write("a.conf", "[task#0]\ncommand = sh -c 'echo $OM_SLOT begin >>"+out+"; sleep 1.5; echo $OM_SLOT end >>"+out+"'\nschedule = @1s\noverlap = allow\ncwd = /\n")
 	var rounds []*started
 	for range 4 {
 		s := h.start(nil)
@@ -75,7 +75,7 @@ func TestKilled(t *testing.T) {
 		s.ends(-1)
 		rounds = append(rounds, s)
 	}
-	h.write("a.conf", "[task#0]\ncommand = true\n")
+	h.write("a.conf", "[task#0]\ncommand = true\ncwd = /\n")
 	last := h.start(nil)
 	last.logs("msg=ready")
 	last.await("end of all runs", func() bool { return !strings.Contains(h.om("history", "-o", "json"), `"running"`) })
@@ -106,7 +106,7 @@ func TestKilled(t *testing.T) {
 // TestDrain: SIGUSR2 starts nothing more, waits for the runs, asks systemd for the time, and ends; SIGTERM does not wait.
 func TestDrain(t *testing.T) {
 	m, h := newManager(t), newHouse(t)
-	h.write("a.conf", "[task#0]\ncommand = sleep 2\nschedule = @1s\noverlap = allow\n")
+	h.write("a.conf", "[task#0]\ncommand = sleep 2\nschedule = @1s\noverlap = allow\ncwd = /\n")
 	s := h.start([]string{"NOTIFY_SOCKET=" + m.path, "WATCHDOG_USEC=600000"})
 	s.logs("msg=started")
 	s.signal(syscall.SIGUSR2)
@@ -133,7 +133,7 @@ func TestDrain(t *testing.T) {
 // TestSupervisorKilled: its runs are lost, that is told at once, and the next slot gets another supervisor.
 func TestSupervisorKilled(t *testing.T) {
 	h := newHouse(t)
-	h.write("a.conf", "[task#0]\ncommand = sleep 300\nschedule = @1s\n")
+	h.write("a.conf", "[task#0]\ncommand = sleep 300\nschedule = @1s\ncwd = /\n")
 	s := h.start(nil)
 	s.logs("msg=started")
 	run := h.history()[0]
@@ -163,7 +163,7 @@ func TestMetricsFile(t *testing.T) {
 	h := newHouse(t)
 	file := h.dir + "/om.prom"
 	h.write("node.conf", "[metrics]\ntextfile = "+file+"\n")
-	h.write("a.conf", "[task#0]\ncommand = true\nschedule = @1s\n")
+	h.write("a.conf", "[task#0]\ncommand = true\nschedule = @1s\ncwd = /\n")
 	s := h.start(nil)
 	s.logs("(?s)msg=ended.*msg=ended")
 	text := func() string { b, _ := os.ReadFile(file); return string(b) }
