@@ -295,7 +295,7 @@ func (a *app) nextSteps(e *engine.Engine, path string) error {
 	if err = a.printf("%s is made. Now\n  om %s run --rid task#0    runs its task\n  om %s edit              changes the file\n", svc.File, path, path); err != nil {
 		return err
 	}
-	planned, err := e.Schedules(context.Background(), path)
+	planned, err := e.Schedules(context.Background(), path, engine.Selection{})
 	if err != nil || len(planned) == 0 {
 		return err
 	}

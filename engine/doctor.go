@@ -123,7 +123,7 @@ func (e *Engine) DoctorService(ctx context.Context, path string) ([]Finding, err
 		found = append(found, ofProblem(path, p))
 	}
 	planned := map[string]Planned{}
-	all, err := e.Schedules(ctx, path)
+	all, err := e.Schedules(ctx, path, Selection{})
 	if err != nil {
 		return append(found, Finding{findError, "state", path, "", err.Error(), "om " + path + " print status"}), nil
 	}
