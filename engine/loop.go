@@ -100,6 +100,7 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 	defer watch.close()
 	l := &loop{Engine: e, o: o, watch: watch, open: map[string]bool{}, rhythm: fullTurn}
 	defer l.letGo()
+	l.endings.wake = func() { watch.wake(wakeEnds) }
 	defer l.endings.wait(l.aliveNow)
 	if o.Pulse > 0 {
 		pulse := time.NewTicker(o.Pulse)
@@ -451,10 +452,13 @@ func (w *watcher) strongest(buf []byte) int {
 
 // wake leaves a wake, or makes the one that is there stronger.
 func (w *watcher) wake(wake int) {
-	select {
-	case w.events <- wake:
-	case before := <-w.events:
-		w.events <- max(before, wake)
+	for {
+		select {
+		case w.events <- wake:
+			return
+		case before := <-w.events:
+			wake = max(before, wake)
+		}
 	}
 }
 

@@ -174,6 +174,7 @@ func (v *virtual) loopFor(t *testing.T, d, rhythm time.Duration) (turns int) {
 			}
 		},
 	}}
+	l.endings.wake = func() { w.wake(wakeEnds) }
 	if err := l.run(ctx); err != nil {
 		t.Error(err)
 	}

@@ -258,6 +258,9 @@ func earlier(a, b time.Time) time.Time {
 func (v *view) overlap(ctx context.Context, a attempt, detail, by string) {
 	kind, most := v.t.Overlap.Overlapping()
 	switch {
+	case strings.HasPrefix(a.waited, "replaces: "): // what it replaces is being ended
+		v.refuse(a, task.SlotPending, a.waited, by)
+		v.lookAgain(v.now.Add(time.Second))
 	case a.waited != "", // it has its place already
 		kind == task.OverlapQueueOne && v.waiting == 0,
 		kind == task.OverlapQueueAll && (most == 0 || v.waiting < most):

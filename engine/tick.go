@@ -221,7 +221,7 @@ func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
 
 // hasten has the tasks looked at now whose slots wait for the end of a run, where one has ended.
 func (s *scheduler) hasten(ctx context.Context) error {
-	if len(s.report.Ended)+len(s.report.Lost) == 0 {
+	if len(s.report.Ended)+len(s.report.Lost) == 0 && !s.endings.some() {
 		return nil
 	}
 	var waiting []task.ID
@@ -297,9 +297,11 @@ func (s *scheduler) due(ctx context.Context) error {
 
 // endings are the runs that are being ended, which takes as long as their stop_timeout.
 type endings struct {
+	wake   func() // is told of each that is over; nil for nobody
 	group  sync.WaitGroup
 	mu     sync.Mutex
 	runs   map[string]bool
+	over   bool // some are, since it was asked last
 	failed []string
 }
 
@@ -315,14 +317,30 @@ func (e *endings) begin(run task.Run, end func() error) {
 	}
 	e.runs[run.ID] = true
 	e.group.Go(func() {
-		err := end()
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		delete(e.runs, run.ID)
-		if err != nil {
-			e.failed = append(e.failed, fmt.Sprintf("%s: run %s: %v", run.Task, run.ID, err))
+		e.note(run, end())
+		if e.wake != nil {
+			e.wake()
 		}
 	})
+}
+
+func (e *endings) note(run task.Run, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.runs, run.ID)
+	e.over = true
+	if err != nil {
+		e.failed = append(e.failed, fmt.Sprintf("%s: run %s: %v", run.Task, run.ID, err))
+	}
+}
+
+// some says that some are over since it was asked last. What ended them may have recorded the end too.
+func (e *endings) some() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	over := e.over
+	e.over = false
+	return over
 }
 
 // problems returns what has failed since it was asked last.
