@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,6 +59,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	dir := t.TempDir()
+	t.Cleanup(func() { awaitSupervisors(t, dir) })
 	h := &house{T: t, dir: dir, env: []string{
 		"OM_CONFIG_DIR=" + dir + "/etc", "OM_STATE_DIR=" + dir + "/state", "OM_NODENAME=n1", "HOME=" + dir, "TZ=UTC",
 		"PATH=" + filepath.Dir(omd) + ":/usr/bin:/bin",
@@ -66,6 +68,24 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// awaitSupervisors waits until no supervisor writes below a folder: the last runs of a daemon go on when it has ended.
+func awaitSupervisors(t *testing.T, dir string) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
+		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(lines, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), "__supervise") && strings.Contains(string(text), dir)
+		}) {
+			return
+		}
+	}
+	t.Error("a supervisor does not end")
 }
 
 // write puts a file into the configuration, at once.
