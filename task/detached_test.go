@@ -95,6 +95,27 @@ func awaitDeath(tb testing.TB, pid int) {
 	eventually(tb, "the supervisor is gone", func() bool { p, ok := readProcess(pid); return !ok || p.dead() && threads(pid) <= 1 })
 }
 
+// A command has its three streams and no descriptor of the supervisor or of other runs, however many there are.
+func TestDetachedDescriptors(t *testing.T) {
+	folder := t.TempDir()
+	h := supervisorIn(t, folder)
+	jobs := make([]Job, 50)
+	for i := range jobs {
+		jobs[i] = shell(t, "sleep 0.2; echo $(ls /proc/self/fd) $(readlink /proc/self/fd/0) >&2; echo out")
+	}
+	if err := h.Give(jobs...); err != nil {
+		t.Fatal(err)
+	}
+	var c collector
+	c.await(t, folder, len(jobs))
+	for _, j := range jobs {
+		out, errs, _ := outputOf(t, j.Output)
+		if out != "out\n" || errs != "0 1 2 3 /dev/null\n" { // 3 is the folder that ls reads
+			t.Fatalf("output %q, %q", out, errs)
+		}
+	}
+}
+
 func TestDetachedOutcomes(t *testing.T) {
 	folder := t.TempDir() + "/outcomes"
 	h := supervisorIn(t, folder)

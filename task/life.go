@@ -130,12 +130,16 @@ func (r *run) begin(i int) {
 
 // spawn starts a command in the leaf, or without it where the kernel refuses that.
 func (r *run) spawn(c *Command) (int, error) {
-	d := descriptors{in: r.s.null, out: r.out[0].write, err: r.out[1].write, leaf: r.tree.leaf.descriptor()}
+	d := descriptors{in: r.s.null, out: r.out[0].write, err: r.out[1].write, leaf: r.tree.leaf.descriptor(), low: r.s.low}
 	if r.terminal != nil {
-		d.in, d.err, d.tty = d.out, d.out, true
+		d.in, d.err, d.tty, d.low = d.out, d.out, true, [2]int{}
 	}
 	pid, err := c.spawn(d)
 	var failed *startError
+	if errors.As(err, &failed) && failed.atTable() {
+		r.s.low, d.low = [2]int{}, [2]int{}
+		pid, err = c.spawn(d)
+	}
 	if errors.As(err, &failed) && failed.atCgroup() {
 		r.tree.leaf.remove()
 		d.leaf = -1

@@ -74,6 +74,9 @@ func newServer(folder string) (*server, error) {
 		err = s.openBell()
 	}
 	if err == nil {
+		err = s.lowDescriptors()
+	}
+	if err == nil {
 		v.ledger, err = createLedger(folder)
 	}
 	if err != nil {

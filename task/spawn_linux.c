@@ -28,6 +28,7 @@ struct clone_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 #define OM_CLONE_INTO_CGROUP 0x200000000ULL
+#define OM_CLOSE_RANGE_UNSHARE 2U
 #define KERNEL_SIGSET 8 /* bytes of the kernel's signal set, unlike the C library's */
 
 static struct rlimit started_nofile;
@@ -62,6 +63,7 @@ struct plan {
 	uint32_t *seen; /* room for ngroups + 1 */
 	const struct om_limit *limits;
 	int joined; /* the kernel put the child into the cgroup already */
+	int shared; /* the child has our table of descriptors still */
 };
 
 __attribute__((noreturn)) static void fail(struct om_command *c, int step, int error)
@@ -105,12 +107,37 @@ static int above(struct om_command *c, int fd)
 	return high;
 }
 
-static void streams(struct om_command *c)
+static void streams(struct plan *p)
 {
-	int in = above(c, c->in), out = above(c, c->out), err = above(c, c->err);
+	struct om_command *c = p->c;
+	int in = above(c, c->in), out = above(c, p->shared ? c->low[0] : c->out), err = above(c, p->shared ? c->low[1] : c->err);
 	move_stream(c, in, 0);
 	move_stream(c, out, 1);
 	move_stream(c, err, 2);
+}
+
+/* A supervisor of thousands of runs has tens of thousands of descriptors. A child that gets a copy of each, and closes
+ * it, costs more than all else that a start does. This one begins with the very table of its parent and takes for
+ * itself no more than the lowest of it: so what it needs is lent such numbers while it starts. */
+static void own_table(struct plan *p)
+{
+	struct om_command *c = p->c;
+	int top = c->in > c->low[0] ? c->in : c->low[0];
+	top = top > c->low[1] ? top : c->low[1];
+	check(c, OM_TABLE, syscall(SYS_close_range, top + 1U, ~0U, OM_CLOSE_RANGE_UNSHARE));
+}
+
+/* lend makes the low descriptors those of the command. */
+static int lend(const struct om_command *c)
+{
+	return c->low[0] > 0 && dup3(c->out, c->low[0], O_CLOEXEC) >= 0 && dup3(c->err, c->low[1], O_CLOEXEC) >= 0;
+}
+
+/* take_back lets go of what the low descriptors stood for: a pipe ends when nobody can write to it. */
+static void take_back(const struct om_command *c)
+{
+	dup3(c->in, c->low[0], O_CLOEXEC);
+	dup3(c->in, c->low[1], O_CLOEXEC);
 }
 
 static void close_others(void)
@@ -222,9 +249,11 @@ __attribute__((noreturn)) static void child(struct plan *p)
 {
 	static const char none[KERNEL_SIGSET];
 	struct om_command *c = p->c;
+	if (p->shared)
+		own_table(p);
 	default_signals();
 	check(c, OM_SESSION, setsid());
-	streams(c);
+	streams(p);
 	if (c->tty)
 		check(c, OM_TERMINAL, ioctl(0, TIOCSCTTY, 0));
 	umask(c->umask);
@@ -240,16 +269,21 @@ __attribute__((noreturn)) static void child(struct plan *p)
 	fail(c, OM_EXEC, errno);
 }
 
-/* into_cgroup starts the child inside its cgroup: moving it there later costs a grace period of
+/* clone_child starts the child inside its cgroup: moving it there later costs a grace period of
  * the kernel, up to a millisecond. The call of child is part of the assembly so that no stack slot
  * of a caller that is still running can be used again by the child. */
-static long into_cgroup(struct plan *p)
+static long clone_child(struct plan *p)
 {
 	struct clone_args args;
 	memset(&args, 0, sizeof args);
-	args.flags = CLONE_VM | CLONE_VFORK | OM_CLONE_INTO_CGROUP;
+	args.flags = CLONE_VM | CLONE_VFORK;
 	args.exit_signal = SIGCHLD;
-	args.cgroup = p->c->cgroup;
+	if (p->shared)
+		args.flags |= CLONE_FILES;
+	if (p->joined) {
+		args.flags |= OM_CLONE_INTO_CGROUP;
+		args.cgroup = p->c->cgroup;
+	}
 #if defined(__x86_64__)
 	long result;
 	__asm__ volatile("syscall\n\t"
@@ -284,12 +318,12 @@ static long into_cgroup(struct plan *p)
 
 static pid_t start(struct plan *p)
 {
-	if (p->c->cgroup >= 0) {
-		p->joined = 1;
-		long pid = into_cgroup(p);
+	p->joined = p->c->cgroup >= 0;
+	if (p->joined || p->shared) {
+		long pid = clone_child(p);
 		if (pid > 0)
 			return pid;
-		p->joined = 0;
+		p->joined = p->shared = 0;
 	}
 	pid_t pid = vfork();
 	if (pid == 0)
@@ -314,8 +348,11 @@ static pid_t start_masked(struct plan *p)
 	char all[KERNEL_SIGSET], before[KERNEL_SIGSET];
 	memset(all, 0xff, sizeof all);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, all, before, KERNEL_SIGSET);
+	p->shared = lend(p->c);
 	pid_t pid = start(p);
 	int error = errno;
+	if (p->c->low[0] > 0)
+		take_back(p->c);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, KERNEL_SIGSET);
 	errno = error;
 	return pid;

@@ -22,6 +22,7 @@ type descriptors struct {
 	in, out, err int
 	tty          bool // in becomes its controlling terminal
 	leaf         int  // directory of the cgroup it starts in, -1 for none
+	low          [2]int
 }
 
 // spawn starts c in a session of its own and returns its pid once the program runs. If it can't be
@@ -36,6 +37,7 @@ func (c *Command) spawn(d descriptors) (int, error) {
 	}
 	raw := c.numbers()
 	raw.in, raw.out, raw.err, raw.cgroup = C.int32_t(d.in), C.int32_t(d.out), C.int32_t(d.err), C.int32_t(d.leaf)
+	raw.low = [2]C.int32_t{C.int32_t(d.low[0]), C.int32_t(d.low[1])}
 	raw.tty = flag(d.tty)
 	groups, limits := c.Groups, c.limits()
 	pid := C.om_spawn(&raw, (*C.char)(unsafe.Pointer(unsafe.SliceData(text))),
@@ -111,6 +113,8 @@ func (e *startError) Unwrap() error { return e.err }
 func (e *startError) what() string {
 	c := e.command
 	switch e.step {
+	case C.OM_TABLE:
+		return "descriptors"
 	case C.OM_SESSION:
 		return "setsid"
 	case C.OM_TERMINAL:
@@ -176,6 +180,9 @@ func (c *Command) execFault(err error) string {
 
 // atCgroup reports whether the kernel refused to start it in the cgroup.
 func (e *startError) atCgroup() bool { return e.step == C.OM_CGROUP }
+
+// atTable reports whether this kernel has no way to share descriptors with a child only at first.
+func (e *startError) atTable() bool { return e.step == C.OM_TABLE }
 
 // code is the exit code of a command that could not be started, as shells and sysexits(3) have it.
 func (e *startError) code() int {

@@ -8,6 +8,7 @@ enum om_step {
 	OM_STARTED,
 	OM_MEMORY,
 	OM_FORK,
+	OM_TABLE,
 	OM_SESSION,
 	OM_TERMINAL,
 	OM_STREAMS,
@@ -34,6 +35,7 @@ struct om_limit {
 /* All that a start needs, in numbers; the strings and lists come beside it. */
 struct om_command {
 	int32_t in, out, err; /* become 0, 1 and 2 */
+	int32_t low[2];       /* descriptors of ours that stand for out and err meanwhile, 0 for none: see own_table */
 	int32_t tty;          /* 1: in becomes the controlling terminal */
 	int32_t cgroup;       /* directory of the leaf, -1 for none */
 	int32_t umask;

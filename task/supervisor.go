@@ -28,7 +28,8 @@ const (
 // command of another one's run.
 type Supervisor struct {
 	epoll, null int
-	shared      bool // there may be others in this process
+	low         [2]int // descriptors with low numbers, 0 for none: see lowDescriptors
+	shared      bool   // there may be others in this process
 	base        string
 	runs        []*run
 	live        int
@@ -109,6 +110,19 @@ func NewSupervisor() (*Supervisor, error) {
 	return s, nil
 }
 
+// lowDescriptors keeps two descriptors for the starts of runs, for a supervisor that may have many: a start then costs
+// the same however many others are open.
+func (s *Supervisor) lowDescriptors() error {
+	for i := range s.low {
+		fd, err := unix.FcntlInt(uintptr(s.null), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return fmt.Errorf("descriptors: %w", err)
+		}
+		s.low[i] = fd
+	}
+	return nil
+}
+
 // Close frees what the supervisor holds. Runs that have not ended go on without one.
 func (s *Supervisor) Close() {
 	for _, r := range s.runs {
@@ -117,6 +131,11 @@ func (s *Supervisor) Close() {
 		}
 	}
 	s.bell.close()
+	for _, fd := range s.low {
+		if fd > 0 {
+			_ = unix.Close(fd)
+		}
+	}
 	_ = unix.Close(s.null)
 	_ = unix.Close(s.epoll)
 }
