@@ -2,7 +2,6 @@ package task
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -100,7 +99,7 @@ func (h *Hands) Give(jobs ...Job) error {
 		if j.Interactive || len(j.Steps) == 0 {
 			return fmt.Errorf("job %s: wanted steps, and none that are interactive: %w", j.ID, ErrInvalid)
 		}
-		line, err := json.Marshal(j)
+		line, err := j.MarshalJSON() // through package json it would be written twice
 		if err != nil {
 			return fmt.Errorf("job %s: %w", j.ID, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -57,7 +56,9 @@ type server struct {
 
 	waiting []Job // given, and not started yet
 	pending []byte
-	retry   instant // when pending is tried again, 0 for at once
+	writing bool         // a write is under way
+	written chan written // how it ended
+	retry   instant      // when pending is tried again, 0 for at once
 	pause   time.Duration
 }
 
@@ -66,7 +67,7 @@ func newServer(folder string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &server{Supervisor: s}
+	v := &server{Supervisor: s, written: make(chan written, 1)}
 	v.ctx, v.cancel = context.WithCancelCause(context.Background())
 	s.ear = v.ctx
 	signals, err := catchSignals()
@@ -112,7 +113,7 @@ func (v *server) serve() {
 		}
 		v.startSome()
 		v.record()
-		if over && len(v.waiting) == 0 && v.live == 0 && len(v.pending) == 0 {
+		if over && len(v.waiting) == 0 && v.live == 0 && len(v.pending) == 0 && !v.writing {
 			return
 		}
 		v.mind(v.retry)
@@ -160,23 +161,45 @@ func (v *server) askedToEnd(name string) {
 	v.hear()
 }
 
-// record makes durable what has ended.
+// record makes durable what has ended. Another thread waits for the disk: what ends meanwhile shares the next barrier,
+// and jobs are started all the while.
 func (v *server) record() {
 	for _, e := range v.ended {
 		v.pending = appendEnded(v.pending, e)
 	}
 	v.ended = nil
-	if len(v.pending) == 0 || v.retry != 0 && !v.retry.due(monotonic()) {
+	v.land()
+	if v.writing || len(v.pending) == 0 || v.retry != 0 && !v.retry.due(monotonic()) {
 		return
 	}
-	if err := v.ledger.append(v.pending); err != nil {
+	lines := v.pending
+	v.pending, v.retry, v.writing = nil, 0, true
+	go func() {
+		v.written <- written{lines, v.ledger.append(lines)}
+		v.bell.ring()
+	}()
+}
+
+// written is how a write to the journal ended.
+type written struct {
+	lines []byte
+	err   error
+}
+
+// land takes the answer of the write that is under way, where it has come. Lines that are not in the journal are
+// pending again.
+func (v *server) land() {
+	select {
+	case w := <-v.written:
+		v.writing = false
+		if w.err == nil {
+			v.pause = 0
+			return
+		}
+		v.pending = append(w.lines, v.pending...)
 		v.pause = min(max(2*v.pause, firstPause), longestPause)
 		v.retry = monotonic().after(v.pause)
-		return
-	}
-	v.pending, v.retry, v.pause = v.pending[:0], 0, 0
-	if cap(v.pending) > largeBuffer {
-		v.pending = nil
+	default:
 	}
 }
 
@@ -228,8 +251,9 @@ func readBatch(r *bufio.Reader) ([][]byte, error) {
 
 func decodeJobs(lines [][]byte) ([]Job, error) {
 	jobs := make([]Job, len(lines))
-	for i, line := range lines {
-		if err := json.Unmarshal(line, &jobs[i]); err != nil {
+	d := jobReader(bytes.Join(lines, []byte("\n")))
+	for i := range jobs {
+		if err := d.read(&jobs[i]); err != nil {
 			return nil, fmt.Errorf("job %d of %d: %w", i+1, len(lines), err)
 		}
 	}

@@ -18,15 +18,25 @@ func (j Job) MarshalJSON() ([]byte, error) { return json.Marshal(plainJob(j.mapp
 
 // UnmarshalJSON reads what MarshalJSON wrote. A field that this om does not know is an error: the job
 // would not be the one that was meant.
-func (j *Job) UnmarshalJSON(text []byte) error {
+func (j *Job) UnmarshalJSON(text []byte) error { return jobReader(text).read(j) }
+
+// read reads the next job. Going through UnmarshalJSON, package json would look at the text four times, not twice.
+func (d jobDecoder) read(j *Job) error {
 	var p plainJob
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
 		return err
 	}
 	*j = Job(p).mapped(bare)
 	return nil
+}
+
+type jobDecoder struct{ *json.Decoder }
+
+// jobReader reads jobs, one after the other.
+func jobReader(text []byte) jobDecoder {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return jobDecoder{d}
 }
 
 // armored is s where JSON can carry it, else a NUL and s in base64.
