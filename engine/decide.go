@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"om/schedule"
@@ -70,10 +68,7 @@ func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.J
 	if t.Log != task.LogFile && t.Log != task.LogBoth {
 		job.Output = ""
 	}
-	if job.Output == "" || r.req.DryRun {
-		return job, nil
-	}
-	return job, os.MkdirAll(filepath.Dir(job.Output), 0o700)
+	return job, nil
 }
 
 // level is the action of a day in the NetWorker calendar of a task: of its slot's, or for a run by hand

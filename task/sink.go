@@ -72,9 +72,6 @@ func (k *sink) append(records []byte) bool {
 // open makes the file when there is something to put in it: most runs write nothing.
 func (k *sink) open() bool {
 	fd, err := createFile(k.path)
-	if errors.Is(err, unix.ENOENT) && os.MkdirAll(filepath.Dir(k.path), 0o700) == nil {
-		fd, err = createFile(k.path)
-	}
 	if err != nil {
 		return false
 	}
@@ -82,8 +79,14 @@ func (k *sink) open() bool {
 	return true
 }
 
+// createFile makes a file, and its folder where that is missing.
 func createFile(path string) (int, error) {
-	return unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Open(path, flags, 0o600)
+	if errors.Is(err, unix.ENOENT) && os.MkdirAll(filepath.Dir(path), 0o700) == nil {
+		fd, err = unix.Open(path, flags, 0o600)
+	}
+	return fd, err
 }
 
 // finish moves the tail into the file and returns how many bytes were not kept. If the file can't
