@@ -49,6 +49,9 @@ func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.R
 	if err := db.Settle(ctx, outcomes); err != nil && !errors.Is(err, task.ErrNotFound) {
 		return err
 	}
+	if err := e.release(ctx, outcomes); err != nil {
+		return err
+	}
 	found := services{Engine: e}
 	for _, o := range outcomes {
 		run, err := db.Run(ctx, o.RunID)
@@ -56,11 +59,24 @@ func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.R
 			continue // past retention
 		}
 		told(run)
-		if err := e.afterRun(ctx, db, &found, run); err != nil {
+		if err := e.followUp(ctx, db, &found, run); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// release frees what runs that have ended held.
+func (e *Engine) release(ctx context.Context, outcomes []task.Outcome) error {
+	node, err := e.NodeRecord(ctx)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(outcomes))
+	for i, o := range outcomes {
+		ids[i] = o.RunID
+	}
+	return node.Release(ctx, ids...)
 }
 
 // ownerOf is the service whose record has the run, "" for the node's.
@@ -71,16 +87,16 @@ func ownerOf(end task.Ended) string {
 	return end.ID.Service
 }
 
-// afterRun frees what the run held, plans another attempt where the task asks for one, and else leaves word of
-// how it ended. It may be called more than once for a run.
+// afterRun frees what the run held, and follows up. It may be called more than once for a run.
 func (e *Engine) afterRun(ctx context.Context, db *state.DB, found *services, run task.Run) error {
-	node, err := e.NodeRecord(ctx)
-	if err != nil {
+	if err := e.release(ctx, []task.Outcome{{RunID: run.ID}}); err != nil {
 		return err
 	}
-	if err = node.Release(ctx, run.ID); err != nil {
-		return err
-	}
+	return e.followUp(ctx, db, found, run)
+}
+
+// followUp plans another attempt where the task of a run asks for one, and else leaves word of how it ended.
+func (e *Engine) followUp(ctx context.Context, db *state.DB, found *services, run task.Run) (err error) {
 	svc, t := found.task(ctx, run.Task)
 	if t == nil {
 		return nil // a task that is gone has no more attempts, and nobody is told
@@ -167,10 +183,9 @@ func jitter(runID string, most time.Duration) time.Duration {
 
 // alive reports whether a run goes on, or has an end that is not recorded yet: see alive and Fold.
 func (e *Engine) alive(run task.Run) bool {
-	if alive(run) {
+	name := fmt.Sprintf("%s-%d-%s.jsonl", run.BootID, run.PID, strconv.FormatUint(run.PIDStart, 10))
+	if _, err := os.Lstat(filepath.Join(e.journals(), name)); err == nil {
 		return true
 	}
-	name := fmt.Sprintf("%s-%d-%s.jsonl", run.BootID, run.PID, strconv.FormatUint(run.PIDStart, 10))
-	_, err := os.Lstat(filepath.Join(e.journals(), name))
-	return err == nil
+	return alive(run) // asked last: to look for the processes of a run takes long
 }

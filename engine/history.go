@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"slices"
 	"strings"
 
 	"om/state"
@@ -47,6 +48,10 @@ func (e *Engine) bury(ctx context.Context, db *state.DB) error {
 // markLost records the runs of which nobody can know the end, and plans what becomes of their slots. The plan comes
 // first: who is killed in between leaves runs that are marked the next time, and no slot that nobody repeats.
 func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error) {
+	holders, err := db.Supervisors(ctx)
+	if err != nil || !slices.ContainsFunc(holders, func(h task.Run) bool { return !state.Alive(h) }) {
+		return nil, err
+	}
 	running, err := db.Running(ctx, "", "")
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ const (
 	runningFrom = runFrom + " INDEXED BY run_open WHERE ended_at IS NULL AND state='running'"
 	runningAll  = runningFrom + " ORDER BY id"
 	runningTask = runningFrom + " AND service=? AND rid=? ORDER BY id"
+	supervisors = "SELECT DISTINCT boot_id,pid,pid_start FROM run INDEXED BY run_open WHERE ended_at IS NULL AND state='running'"
 )
 
 // Runs returns the runs that q chooses, newest first.
@@ -49,13 +50,22 @@ func (d *DB) Runs(ctx context.Context, q Query) ([]task.Run, error) {
 	return d.runs(ctx, runFrom+w.String()+q.newest(), w.args...)
 }
 
+// wholeID is the length of an id.
+const wholeID = 36
+
 // Run returns the run with an id, or with the only id that begins so. There is none: task.ErrNotFound;
 // several: task.ErrInvalid.
 func (d *DB) Run(ctx context.Context, id string) (task.Run, error) {
 	if id == "" {
 		return task.Run{}, fmt.Errorf("run %q: wanted an id: %w", id, task.ErrInvalid)
 	}
-	found, err := d.Runs(ctx, Query{ID: id, Limit: 2})
+	var found []task.Run
+	var err error
+	if len(id) == wholeID {
+		found, err = d.runs(ctx, runFrom+" WHERE id=?", strings.ToLower(id))
+	} else {
+		found, err = d.Runs(ctx, Query{ID: id, Limit: 2})
+	}
 	switch {
 	case err != nil:
 		return task.Run{}, err
@@ -76,6 +86,17 @@ func (d *DB) Running(ctx context.Context, service, rid string) ([]task.Run, erro
 		return d.runs(ctx, runningFrom+" AND service=? ORDER BY id", service)
 	}
 	return d.runs(ctx, runningTask, service, rid)
+}
+
+// Supervisors returns the processes that hold the runs in progress, each once: runs with BootID, PID and PIDStart
+// alone, as Alive takes them.
+func (d *DB) Supervisors(ctx context.Context) ([]task.Run, error) {
+	var all []task.Run
+	err := d.read(ctx, 3, func(v row) error {
+		all = append(all, task.Run{BootID: v.text(0), PID: int(v.num(1)), PIDStart: uint64(v.num(2))})
+		return nil
+	}, supervisors)
+	return all, err
 }
 
 // LastEnded returns, by resource id, the newest run of each task of a service that has ended and was

@@ -105,6 +105,11 @@ func (d *DB) Release(ctx context.Context, runIDs ...string) error {
 	if len(runIDs) == 0 {
 		return nil
 	}
+	held := false // most often nothing is, and that costs less to find out than to remove nothing
+	err := d.read(ctx, 1, func(row) error { held = true; return nil }, "SELECT 1 FROM hold LIMIT 1")
+	if err != nil || !held {
+		return err
+	}
 	return d.write(ctx, "release", relaxed, func(context.Context) error { return d.release(runIDs) })
 }
 
