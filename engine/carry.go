@@ -84,14 +84,14 @@ func (s *scheduler) eachAlone(ctx context.Context, db *state.DB, views []*view) 
 
 // withHolder gives the runs to the supervisor that will hold them. Where there is none, what would start is left
 // undecided, and the rest goes on.
-func (s *scheduler) withHolder(views []*view) ([]*view, error) {
-	var ready []*view
-	var failed error
+func (s *scheduler) withHolder(views []*view) (ready []*view, err error) {
+	var hands *Hands
 	for _, v := range views {
 		if v.run != nil && v.job != nil {
-			hands, err := s.supervisor()
+			if hands == nil && err == nil {
+				hands, err = s.supervisor()
+			}
 			if err != nil {
-				failed = err
 				s.delayed(v.before.Task, "put off: "+task.Text(err))
 				continue
 			}
@@ -99,7 +99,7 @@ func (s *scheduler) withHolder(views []*view) ([]*view, error) {
 		}
 		ready = append(ready, v)
 	}
-	return ready, failed
+	return ready, err
 }
 
 // outcome tells the report what became of a turn, and says whether its job is to be started.
@@ -138,15 +138,14 @@ func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, sta
 	if len(jobs) == 0 {
 		return nil
 	}
-	err := s.hands.Give(jobs...)
+	err := s.crew[s.at].Give(jobs...)
 	if err == nil {
 		for _, v := range started {
 			s.tellStart(&v.t, *v.run)
 		}
 		return nil
 	}
-	_ = s.hands.Close()
-	s.hands = nil
+	s.dismiss(s.at)
 	err = fmt.Errorf("supervisor: %w", err)
 	if silent(err) {
 		return err

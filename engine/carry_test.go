@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +77,67 @@ func TestSupervisorThatRefuses(t *testing.T) {
 	v.tickAt()
 	if len(v.starts) != 1 {
 		t.Errorf("%d starts of the next slot", len(v.starts))
+	}
+}
+
+// Many tasks that are due at once are dealt to as many supervisors as there are processors; each runs once.
+func TestManyAtOnceAreDealt(t *testing.T) {
+	const n = 2*firstBatch + 10 // in two batches
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "[task#%d]\ncommand = true\nlog = none\nschedule = cron:* * * * *\n", i)
+	}
+	v, line := atMinute(t, text.String())
+	o := v.options()
+	detach, asked := o.Detach, 0
+	o.Detach = func(journals string) (*Hands, error) { asked++; return detach(journals) }
+	for range 2 {
+		if r, err := v.Tick(t.Context(), o); err != nil || len(r.Started) != n || len(r.Problems) > 0 {
+			t.Errorf("%d of %d were started: %v, %v", len(r.Started), n, r.Problems, err)
+		}
+		line.goTo(line.now.Add(time.Minute))
+	}
+	if want := 2 * min(runtime.NumCPU(), 2); asked != want {
+		t.Errorf("%d supervisors, wanted %d", asked, want)
+	}
+	seen := map[string]bool{}
+	for _, s := range v.starts {
+		key := s.task.RID + s.slot.String()
+		if seen[key] {
+			t.Errorf("%s at %s was started twice", s.task, s.slot)
+		}
+		seen[key] = true
+	}
+	if len(seen) != 2*n {
+		t.Errorf("%d slots were started, wanted %d", len(seen), 2*n)
+	}
+}
+
+// Slots that were decided by another process meanwhile, and are due still, hide none of the others.
+func TestStaleHideNone(t *testing.T) {
+	const n = 3 * firstBatch
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "[task#%d]\ncommand = true\nlog = none\nschedule = cron:* * * * *\n", i)
+	}
+	v, _ := atMinute(t, text.String())
+	ctx := t.Context()
+	s, err := v.scheduler(ctx, v.options(), &TickReport{At: v.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, err := s.node.Due(ctx, s.now, 2*firstBatch)
+	if err != nil || len(due) != 2*firstBatch {
+		t.Fatal(len(due), err)
+	}
+	for _, c := range due {
+		s.done[c.Task] = true
+	}
+	if err := s.readClock(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.due(ctx); err != nil || len(s.report.Started) != n-2*firstBatch {
+		t.Errorf("%d of %d were started, %v", len(s.report.Started), n-2*firstBatch, err)
 	}
 }
 

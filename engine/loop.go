@@ -53,8 +53,8 @@ var ErrHeld = errors.New("another process is at work")
 // fullTurn is how often everything is looked at again, though nothing asked for it.
 const fullTurn = time.Minute
 
-// generation is how many runs one supervisor is given by a loop: then another is started, and its journal is
-// done with when its last run is.
+// generation is how many runs supervisors are given by a loop: then others are started, and a journal is done with
+// when its last run is.
 const generation = 1000
 
 // loop is the daemon's: a tick that waits for what comes next.
@@ -63,7 +63,7 @@ type loop struct {
 
 	o     LoopOptions
 	watch *watcher
-	hands *Hands
+	crew  []*Hands
 	given int
 	// endings are of runs that are replaced.
 	endings endings
@@ -135,10 +135,12 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 func (l *loop) letGo() {
-	if l.hands != nil {
-		_ = l.hands.Close()
-		l.hands = nil
+	for _, h := range l.crew {
+		if h != nil {
+			_ = h.Close()
+		}
 	}
+	l.crew = nil
 }
 
 func (l *loop) run(ctx context.Context) error {
@@ -264,7 +266,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	if err != nil {
 		return err
 	}
-	s.hands, s.endings, s.loops = l.hands, &l.endings, true
+	s.crew, s.endings, s.loops = l.crew, &l.endings, true
 	defer func() { l.keep(s) }()
 	report.Problems = append(report.Problems, l.endings.problems()...)
 	if err := s.readClock(ctx); err != nil {
@@ -289,16 +291,18 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	return errors.Join(s.decide(ctx), s.noteClock(ctx))
 }
 
-// keep keeps the supervisor for the next turn, or lets it go when it has had its share.
+// keep keeps the supervisors for the next turn, or lets them go when they have had their share.
 func (l *loop) keep(s *scheduler) {
+	for _, h := range s.crew {
+		if h != nil && !slices.Contains(l.children, h.PID) {
+			l.children = append(l.children, h.PID)
+		}
+	}
 	if l.given += len(s.report.Started); l.given >= generation {
 		s.letGo()
 		l.given = 0
 	}
-	if s.hands != nil && !slices.Contains(l.children, s.hands.PID) {
-		l.children = append(l.children, s.hands.PID)
-	}
-	l.hands = s.hands
+	l.crew = s.crew
 }
 
 // buryChildren takes leave of supervisors that have ended: before, they would count as alive.
@@ -308,8 +312,9 @@ func (l *loop) buryChildren() {
 		if got != pid && err == nil || errors.Is(err, unix.EINTR) {
 			return false
 		}
-		if l.hands != nil && l.hands.PID == pid {
-			l.letGo() // it was killed: the next run gets another
+		if i := slices.IndexFunc(l.crew, func(h *Hands) bool { return h != nil && h.PID == pid }); i >= 0 {
+			_ = l.crew[i].Close() // it was killed: the next run gets another
+			l.crew[i] = nil
 		}
 		return true
 	})

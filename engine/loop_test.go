@@ -109,7 +109,7 @@ func TestStoppedSupervisorIsLeft(t *testing.T) {
 	}
 	closed := false
 	had := &Hands{PID: pid, PIDStart: began, Close: func() error { closed = true; return nil }}
-	s := &scheduler{Engine: v.Engine, options: v.options(), bootID: boot, report: &TickReport{}, hands: had}
+	s := &scheduler{Engine: v.Engine, options: v.options(), bootID: boot, report: &TickReport{}, crew: []*Hands{had}}
 	if got, err := s.supervisor(); err != nil || got != had {
 		t.Errorf("one that is well: another is taken, %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +116,8 @@ type scheduler struct {
 	last    clockReading  // of the tick before
 	gap     delay         // the last one, as of now
 	report  *TickReport
-	hands   *Hands
+	crew    []*Hands // the supervisors that are given runs
+	at      int      // the place in it of the one whose turn it is
 	looked  map[string]*looked
 	done    map[task.ID]bool
 	trusted sync.Map // of the folders of files, nil or why not
@@ -274,8 +276,12 @@ func (e *Engine) rehearseTick(ctx context.Context, o TickOptions, report *TickRe
 	return err
 }
 
-// dueBatch is how many tasks are looked at before what was decided about them is recorded.
-const dueBatch = 500
+// firstBatch and dueBatch are how many tasks are looked at before what was decided about them is recorded: few at
+// first, so that their runs begin while the others are looked at, and then twice as many each time.
+const (
+	firstBatch = 32
+	dueBatch   = 512
+)
 
 // due looks at each task that is due once. A slot that replaces a run waits for the end of that: a tick waits
 // with it, and looks at the task again; a loop goes on, and is told of the end.
@@ -375,52 +381,79 @@ func (s *scheduler) aliveNow() {
 }
 
 func (s *scheduler) dueOnce(ctx context.Context) error {
-	for {
-		cursors, err := s.node.Due(ctx, s.now, dueBatch+len(s.done))
+	s.at = 0
+	again := 0 // how many of those that were looked at are due still
+	for batch := firstBatch; ; batch = min(2*batch, dueBatch) {
+		cursors, err := s.node.Due(ctx, s.now, batch+again)
 		if err != nil {
 			return err
 		}
+		more := len(cursors) == batch+again
 		var p plan
-		for _, c := range cursors {
-			if s.done[c.Task] || len(p.items) == dueBatch {
-				continue
-			}
-			s.done[c.Task] = true
-			s.lookAt(ctx, c, &p)
-			s.aliveNow() // probes may take their time
-		}
-		if len(p.items) == 0 {
+		again = s.lookAtEach(ctx, cursors, &p)
+		if len(p.items) == 0 && !more {
 			return nil
 		}
 		if err := s.carryOut(ctx, &p); err != nil {
 			return err
 		}
+		s.nextSupervisor()
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("the tick was ended: %w", context.Cause(ctx))
 		}
 	}
 }
 
-// letGo lets the supervisor go on by itself.
+// lookAtEach looks at tasks that were not looked at yet, and says of how many that was not so.
+func (s *scheduler) lookAtEach(ctx context.Context, cursors []task.Cursor, p *plan) (again int) {
+	for _, c := range cursors {
+		if s.done[c.Task] {
+			again++
+			continue
+		}
+		s.done[c.Task] = true
+		s.lookAt(ctx, c, p)
+		s.aliveNow() // probes may take their time
+	}
+	return again
+}
+
+// letGo lets the supervisors go on by themselves.
 func (s *scheduler) letGo() {
-	if s.hands == nil {
-		return
+	for i := range s.crew {
+		s.dismiss(i)
 	}
-	if err := s.hands.Close(); err != nil {
-		s.report.problem("supervisor %d: %v", s.hands.PID, err)
+	s.crew = nil
+}
+
+func (s *scheduler) dismiss(i int) {
+	if h := s.crew[i]; h != nil {
+		if err := h.Close(); err != nil {
+			s.report.problem("supervisor %d: %v", h.PID, err)
+		}
 	}
-	s.hands = nil
+	s.crew[i] = nil
 }
 
 // errSupervisor says that there is no process to hold runs.
 var errSupervisor = errors.New("no supervisor")
 
-// supervisor is the process that the runs of this tick are handed to, started on first use.
+// mostAtOnce is how many supervisors are given runs at once, at most.
+const mostAtOnce = 8
+
+// nextSupervisor gives the turn to another supervisor, where there are processors for several: a supervisor has one
+// thread to start processes, and that waits for each.
+func (s *scheduler) nextSupervisor() { s.at = (s.at + 1) % min(runtime.NumCPU(), mostAtOnce) }
+
+// supervisor is the process that runs are handed to, started on first use.
 func (s *scheduler) supervisor() (*Hands, error) {
-	if s.hands != nil && state.Alive(task.Run{BootID: s.bootID, PID: s.hands.PID, PIDStart: s.hands.PIDStart}) && !task.Stopped(s.hands.PID) {
-		return s.hands, nil
+	for len(s.crew) <= s.at {
+		s.crew = append(s.crew, nil)
 	}
-	s.letGo() // the daemon's was killed or stopped: what it is given is lost, or waits
+	if h := s.crew[s.at]; h != nil && state.Alive(task.Run{BootID: s.bootID, PID: h.PID, PIDStart: h.PIDStart}) && !task.Stopped(h.PID) {
+		return h, nil
+	}
+	s.dismiss(s.at) // the daemon's was killed or stopped: what it is given is lost, or waits
 	if err := os.MkdirAll(s.journals(), 0o700); err != nil {
 		return nil, err
 	}
@@ -428,7 +461,7 @@ func (s *scheduler) supervisor() (*Hands, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSupervisor, err)
 	}
-	s.hands = hands
+	s.crew[s.at] = hands
 	return hands, nil
 }
 
