@@ -381,20 +381,16 @@ func (s *scheduler) aliveNow() {
 }
 
 func (s *scheduler) dueOnce(ctx context.Context) error {
+	due, err := s.node.DueTasks(ctx, s.now)
+	if err != nil {
+		return err
+	}
+	due = slices.DeleteFunc(due, func(id task.ID) bool { return s.done[id] })
 	s.at = 0
-	again := 0 // how many of those that were looked at are due still
-	for batch := firstBatch; ; batch = min(2*batch, dueBatch) {
-		cursors, err := s.node.Due(ctx, s.now, batch+again)
-		if err != nil {
-			return err
-		}
-		more := len(cursors) == batch+again
-		var p plan
-		again = s.lookAtEach(ctx, cursors, &p)
-		if len(p.items) == 0 && !more {
-			return nil
-		}
-		if err := s.carryOut(ctx, &p); err != nil {
+	for batch := firstBatch; len(due) > 0; batch = min(2*batch, dueBatch) {
+		some := due[:min(batch, len(due))]
+		due = due[len(some):]
+		if err := s.lookAtEach(ctx, some); err != nil {
 			return err
 		}
 		s.nextSupervisor()
@@ -402,20 +398,22 @@ func (s *scheduler) dueOnce(ctx context.Context) error {
 			return fmt.Errorf("the tick was ended: %w", context.Cause(ctx))
 		}
 	}
+	return nil
 }
 
-// lookAtEach looks at tasks that were not looked at yet, and says of how many that was not so.
-func (s *scheduler) lookAtEach(ctx context.Context, cursors []task.Cursor, p *plan) (again int) {
+// lookAtEach looks at tasks, and carries out what was decided about them.
+func (s *scheduler) lookAtEach(ctx context.Context, tasks []task.ID) error {
+	cursors, err := s.node.CursorsOf(ctx, tasks) // as they are now
+	if err != nil {
+		return err
+	}
+	var p plan
 	for _, c := range cursors {
-		if s.done[c.Task] {
-			again++
-			continue
-		}
 		s.done[c.Task] = true
-		s.lookAt(ctx, c, p)
+		s.lookAt(ctx, c, &p)
 		s.aliveNow() // probes may take their time
 	}
-	return again
+	return s.carryOut(ctx, &p)
 }
 
 // letGo lets the supervisors go on by themselves.

@@ -239,6 +239,7 @@ func BenchmarkDueOf100000(b *testing.B) {
 	for name, f := range map[string]func() error{
 		"none":    func() error { _, err := d.Due(ctx, minute(0), 1000); return err },
 		"1000":    func() error { _, err := d.Due(ctx, minute(99), 1000); return err },
+		"tasks":   func() error { _, err := d.DueTasks(ctx, minute(99)); return err },
 		"nextDue": func() error { _, err := d.NextDue(ctx); return err },
 		"service": func() error { _, err := d.Cursors(ctx, "svc77"); return err },
 		"all":     func() error { _, err := d.Cursors(ctx, ""); return err },

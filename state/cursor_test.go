@@ -143,6 +143,14 @@ func TestDue(t *testing.T) {
 				t.Errorf("minute %d, limit %d: %s, %v; want %s", n, limit, got, err, words)
 			}
 		}
+		tasks, err := d.DueTasks(ctx, minute(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		due, err := d.CursorsOf(ctx, append(tasks, id("none")))
+		if got := strings.ReplaceAll(rids(due), "testmd/", ""); err != nil || got != want {
+			t.Errorf("minute %d: the tasks are %s, %v; want %s", n, got, err, want)
+		}
 	}
 	if next, err := d.NextDue(ctx); err != nil || !next.Equal(minute(1)) {
 		t.Errorf("due at %v, %v", next, err)

@@ -152,7 +152,7 @@ func (d *DB) decide(ctx context.Context, t Turn, alive func(task.Run) bool) (got
 func (d *DB) fresh(ctx context.Context, t Turn) (gaps []gap, fresh bool, err error) {
 	id, now, found := t.After.Task, task.Cursor{}, false
 	err = d.c.query(ctx, cursorWidth, func(v row) error { now, found = readCursor(v), true; return nil },
-		cursorFrom+" WHERE service=? AND rid=?", id.Service, id.RID)
+		cursorOf, id.Service, id.RID)
 	if err != nil || found && !sameCursor(now, t.Before) || !found && !t.Before.At.IsZero() {
 		return nil, false, err
 	}

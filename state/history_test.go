@@ -129,6 +129,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"SELECT * FROM run WHERE service='a' AND rid='b' ORDER BY id DESC":                       "run_task",
 		"SELECT service,rid FROM run WHERE (service,rid)>('a','b') ORDER BY service,rid LIMIT 1": "run_task",
 		state.DueCursors:  "task_due",
+		state.DueTasks:    "task_due",
 		state.NextDue:     "task_due",
 		state.PendingTask: "slot_pending",
 		state.SlotUpTo:    "slot USING PRIMARY KEY",

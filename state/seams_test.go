@@ -54,6 +54,7 @@ const (
 	RunningTask = runningTask
 	RunningAll  = runningAll
 	DueCursors  = dueCursors
+	DueTasks    = dueTasks
 	NextDue     = nextDue
 	PendingTask = pendingTask
 	SlotUpTo    = slotUpTo
