@@ -132,61 +132,98 @@ func TestManyDetachedAreCheap(t *testing.T) {
 		t.Skip("starts three thousand processes")
 	}
 	const n = 3000
-	if most := runsAtOnce(); most < n {
-		t.Skipf("the limit of open files allows %d runs, too few", most)
+	m := holdMany(t, n)
+	t.Logf("%d jobs taken in %v, started in %v, ended and told in %v; %d bytes each, %d threads", n, m.taken, m.started, m.ended, m.each, m.threads)
+	if m.each > 8<<10 && !raceDetector {
+		t.Errorf("%d bytes of memory for each run, want at most 8 KiB", m.each)
 	}
-	folder := t.TempDir()
-	h := supervisorIn(t, folder)
-	fifo := filepath.Join(t.TempDir(), "fifo")
+	if m.threads > 10 {
+		t.Errorf("%d threads for %d runs, want at most 10", m.threads, n)
+	}
+}
+
+// BenchmarkHold: three thousand children under one supervisor: its threads, its memory for each (what it grew by, and
+// its share of all that it has, the program too), and how long starting and ending them takes.
+func BenchmarkHold(b *testing.B) {
+	const n = 3000
+	for b.Loop() {
+		m := holdMany(b, n)
+		b.ReportMetric(float64(m.threads), "threads")
+		b.ReportMetric(float64(m.each), "B/child")
+		b.ReportMetric(float64(m.share)/n, "PSS/child")
+		b.ReportMetric(m.started.Seconds()*1000, "start-ms")
+		b.ReportMetric(m.ended.Seconds()*1000, "end-ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// held is what a supervisor takes that holds many runs.
+type held struct {
+	taken, started, ended time.Duration
+	threads               int64
+	each                  int64 // bytes that it grew by for each run
+	share                 int64 // bytes of all its memory, parts of what it shares with others
+}
+
+// holdMany has a supervisor hold n runs at once, and end them.
+func holdMany(tb testing.TB, n int) (m held) {
+	tb.Helper()
+	if most := runsAtOnce(); most < n {
+		tb.Skipf("the limit of open files allows %d runs, too few", most)
+	}
+	folder := tb.TempDir()
+	h := supervisorIn(tb, folder)
+	fifo := filepath.Join(tb.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	gate, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	before := statusOf(t, h.PID, "RssAnon")
+	defer gate.Close()
+	before := statusOf(tb, h.PID, "RssAnon") << 10
 	jobs := make([]Job, n)
 	for i := range jobs {
-		jobs[i] = shell(t, "read x < "+fifo)
+		jobs[i] = shell(tb, "read x < "+fifo)
 		jobs[i].Timeout = time.Hour
 	}
 	began := time.Now()
 	if err := h.Give(jobs...); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	taken := time.Since(began)
+	m.taken = time.Since(began)
 	children := "/proc/" + strconv.Itoa(h.PID) + "/task"
 	for childrenOf(children) < n {
 		_, _ = unix.Poll(nil, 100) // looking slows it down
 		if time.Since(began) > time.Minute {
-			t.Fatalf("%d of %d run after a minute", childrenOf(children), n)
+			tb.Fatalf("%d of %d run after a minute", childrenOf(children), n)
 		}
 	}
-	started := time.Since(began)
-	each := (statusOf(t, h.PID, "RssAnon") - before) << 10 / n
-	threads := statusOf(t, h.PID, "Threads")
-	t.Logf("%d jobs taken in %v, started in %v; %d bytes each, %d threads", n, taken, started, each, threads)
-	if each > 8<<10 && !raceDetector {
-		t.Errorf("%d bytes of memory for each run, want at most 8 KiB", each)
-	}
-	if threads > 10 {
-		t.Errorf("%d threads for %d runs, want at most 10", threads, n)
-	}
+	m.started = time.Since(began)
+	m.each = (statusOf(tb, h.PID, "RssAnon")<<10 - before) / int64(n)
+	m.threads = statusOf(tb, h.PID, "Threads")
+	m.share = numberIn(tb, "/proc/"+strconv.Itoa(h.PID)+"/smaps_rollup", "Pss") << 10
 	began = time.Now()
 	if _, err := gate.WriteString(strings.Repeat("\n", n)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var c collector
-	c.await(t, folder, n)
-	t.Logf("ended and told in %v", time.Since(began))
-	_ = gate.Close()
+	c.await(tb, folder, n)
+	m.ended = time.Since(began)
+	return m
 }
 
 // statusOf reads a number of /proc/PID/status.
 func statusOf(tb testing.TB, pid int, name string) int64 {
 	tb.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	return numberIn(tb, "/proc/"+strconv.Itoa(pid)+"/status", name)
+}
+
+// numberIn reads a number of a file of lines "name: number".
+func numberIn(tb testing.TB, path, name string) int64 {
+	tb.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
