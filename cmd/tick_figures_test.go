@@ -13,21 +13,21 @@ import (
 )
 
 // newFleet is a folder of services with ten tasks each, of which none is due.
-func newFleet(b *testing.B, services int) bench {
-	b.Helper()
+func newFleet(tb testing.TB, services int) bench {
+	tb.Helper()
 	bin, err := built()
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	f := bench{bin, b.TempDir()}
+	f := bench{bin, tb.TempDir()}
 	for i := range services {
 		var text strings.Builder
 		for k := range 10 {
 			fmt.Fprintf(&text, "[task#%d]\ncommand = /srv/svc%d/bin/job%d.sh --full\nuser = root\nschedule = %d %d 1 1 *\n\n", k, i, k, i%60, k)
 		}
-		f.write(b, fmt.Sprintf("etc/svc%05d.conf", i), text.String())
+		f.write(tb, fmt.Sprintf("etc/svc%05d.conf", i), text.String())
 	}
-	f.write(b, "stamp", "")
+	f.write(tb, "stamp", "")
 	return f
 }
 
@@ -44,10 +44,13 @@ func BenchmarkTick(b *testing.B) {
 				for b.Loop() {
 					om, find := pair(b, f.tick, func() *exec.Cmd { return exec.Command("find", f.path("etc"), "-newer", f.path("stamp")) })
 					report(b, om, find)
+					b.ReportMetric(float64(f.peak(b, "tick", "--quiet")>>10), "kB")
 				}
 			})
 			b.Run("first", func(b *testing.B) { benchmarkFirst(b, f) })
 			b.Run("beside_daemon", func(b *testing.B) { benchmarkDeferred(b, f) })
+			b.Run("daemon_ready", func(b *testing.B) { benchmarkReady(b, f) })
+			b.Run("work", func(b *testing.B) { benchmarkWork(b, f) })
 		})
 	}
 }
@@ -97,4 +100,63 @@ func benchmarkDeferred(b *testing.B, f bench) {
 		om, empty := pair(b, f.tick, func() *exec.Cmd { return exec.Command(filepath.Join(f.bin, "empty")) })
 		report(b, om, empty)
 	}
+}
+
+// benchmarkReady: from the start of a daemon that was there before until it is ready.
+func benchmarkReady(b *testing.B, f bench) {
+	b.Helper()
+	for b.Loop() {
+		var took []float64
+		for range 3 {
+			begin := time.Now()
+			d := f.watch(b)
+			d.await(b, "READY=1")
+			took = append(took, float64(time.Since(begin).Milliseconds()))
+			d.end()
+		}
+		b.ReportMetric(middle(took), "ready-ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// benchmarkWork: how much longer than one with nothing to do a tick takes where ten files of ten tasks were changed, and
+// where a hundred tasks are due, beside however many others.
+func benchmarkWork(b *testing.B, f bench) {
+	b.Helper()
+	const files = 10
+	for b.Loop() {
+		f.mustRun(b, f.tick())
+		idle := f.ticks(b, func() {})
+		changed := f.ticks(b, func() { f.often(b, files, "@1d") })
+		f.often(b, files, "@1s")
+		f.mustRun(b, f.tick())
+		busy := f.ticks(b, func() { time.Sleep(1100 * time.Millisecond) })
+		b.ReportMetric(idle/1000, "idle-ms")
+		b.ReportMetric((changed-idle)/1000, "changed-ms")
+		b.ReportMetric((busy-idle)/1000, "due-ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// often gives some services ten tasks each that run /bin/true, with a schedule.
+func (b bench) often(tb testing.TB, services int, schedule string) {
+	tb.Helper()
+	for i := range services {
+		var text strings.Builder
+		for k := range 10 {
+			fmt.Fprintf(&text, "[task#%d]\ncommand = /bin/true\nschedule = %s\n\n", k, schedule)
+		}
+		b.write(tb, fmt.Sprintf("etc/svc%05d.conf", i), text.String())
+	}
+}
+
+// ticks is the median time of ticks in microseconds, before each of which something is done.
+func (b bench) ticks(tb testing.TB, before func()) float64 {
+	tb.Helper()
+	var took []float64
+	for range 7 {
+		before()
+		took = append(took, float64(measure(tb, b.tick()).wall.Microseconds()))
+	}
+	return middle(took)
 }
