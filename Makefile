@@ -67,7 +67,7 @@ soak: ## kills, crowds and fills om for MINUTES=10, by chance or as SEED= says
 	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 -run 'TestCatchup|TestTicksAndLoop' ./engine -args -seed $(or $(SEED),0)
 
 bench: build ## runs the benchmarks and the figures, beside their limits
-	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./...
+	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem -benchtime 0.2s ./...
 
 cover: ## tells which code the tests run; coverage/index.html shows it
 	@mkdir -p coverage
