@@ -9,6 +9,7 @@ import (
 	"om/task"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
 )
 
 // TakenError says that a run may not begin: as many as the task allows are in progress, or its slot
@@ -61,6 +62,8 @@ func (d *DB) fault(err error) error {
 		err = fmt.Errorf("there is no record: %w", task.ErrNotFound)
 	case errors.Is(err, fs.ErrClosed):
 		err = errors.New("it is closed")
+	case !d.o.ReadOnly && isReadOnly(err) && unix.Faccessat(unix.AT_FDCWD, d.o.Path, unix.W_OK, unix.AT_EACCESS) == nil:
+		err = errors.New("it could be opened only for reading, though it may be written to: the disk may be failing")
 	case errors.Is(err, task.ErrPermission):
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		err = fmt.Errorf("%w: %w", err, task.ErrPermission)
@@ -101,6 +104,13 @@ func isBusy(err error) bool {
 func isCantOpen(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && (e.Code == sqlite3.ErrCantOpen || e.Code == sqlite3.ErrReadonly)
+}
+
+// isReadOnly reports whether SQLite has the file for reading only: where it can't open it for writing, whatever the
+// reason, it opens it so and does not say why.
+func isReadOnly(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.ExtendedCode == sqlite3.ErrNoExtended(sqlite3.ErrReadonly)
 }
 
 // isDuplicate reports whether a row was refused because its slot has a run already.
