@@ -427,3 +427,32 @@ func TestPauseOfTheLoop(t *testing.T) {
 		}
 	}
 }
+
+// A run whose end can't be read now is in nobody's way for good: its next slot is put off, and not skipped.
+func TestEndThatCanNotBeRead(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	options := v.options()
+	options.Detach = func(string) (*Hands, error) { // it died as soon as it had the job
+		return &Hands{1 << 30, 1, func(...task.Job) error { return nil }, func() error { return nil }}, nil
+	}
+	if _, err := v.Tick(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	r := v.newest()
+	journal := filepath.Join(v.journals(), fmt.Sprintf("%s-%d-%d.jsonl", r.BootID, r.PID, r.PIDStart))
+	if err := os.Mkdir(journal, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	line.goTo(line.now.Add(time.Minute))
+	report, err := v.Tick(t.Context(), v.options())
+	if err != nil || len(report.Problems) != 2 || !strings.Contains(report.Problems[1], r.ID+" of s/task#0: it has ended") || len(report.Slots) > 0 {
+		t.Errorf("%v: %q, %v", err, report.Problems, report.Slots)
+	}
+	if err := os.Remove(journal); err != nil {
+		t.Fatal(err)
+	}
+	line.goTo(line.now.Add(2 * time.Second))
+	if v.tickAt(); len(v.starts) != 1 {
+		t.Errorf("%d starts when it could be read", len(v.starts))
+	}
+}

@@ -158,7 +158,7 @@ func (v *view) putOff(err error) {
 	v.slots, v.run, v.job = nil, nil, nil
 	v.after = v.before
 	v.after.Next = soon(v.now)
-	if errors.Is(err, errSupervisor) {
+	if errors.Is(err, errSupervisor) || errors.Is(err, errUnread) {
 		v.after.Next = v.now.Add(time.Second) // the next may live: who waits for longer misses slots
 	}
 	if v.l.own() && v.l.db == nil {

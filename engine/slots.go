@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -189,8 +191,7 @@ func (v *view) try(ctx context.Context, a attempt) error {
 		return err
 	}
 	if no := d.Blockers(); len(no) > 0 {
-		v.blocked(ctx, a, no[0])
-		return nil
+		return v.blocked(ctx, a, no[0])
 	}
 	if v.run != nil {
 		v.overlap(ctx, a, "another slot starts now", v.run.ID)
@@ -224,15 +225,34 @@ func (v *view) refuse(a attempt, d task.SlotDecision, reason, runID string) {
 }
 
 // blocked decides about a slot that may not run now.
-func (v *view) blocked(ctx context.Context, a attempt, no task.Check) {
+func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 	switch no.Name {
 	case "requirement":
 		v.unmet(a, no.Detail)
 	case "free":
+		running, err := v.l.db.Running(ctx, v.before.Task.Service, v.before.Task.RID)
+		if err = errors.Join(err, v.unread(running)); err != nil {
+			return err
+		}
 		v.overlap(ctx, a, no.Detail, "")
 	default:
 		v.refuse(a, task.SlotSkip, no.Detail, "")
 	}
+	return nil
+}
+
+// errUnread says that a run has ended and nobody knows how: its journal can't be read now.
+var errUnread = errors.New("it has ended, and its end is not on record yet")
+
+// unread is an errUnread where one of these runs is in the way only because its supervisor ended just now, or left
+// a journal that can't be read: no slot is given up for that.
+func (v *view) unread(runs []task.Run) error {
+	for _, run := range runs {
+		if v.alive(run) && !alive(run) {
+			return fmt.Errorf("run %s of %s: %w", run.ID, run.Task, errUnread)
+		}
+	}
+	return nil
 }
 
 // unmet is for a slot whose requirements do not hold: it waits as long as it may.
@@ -304,6 +324,9 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 	run.Slot, run.Attempt, run.By, run.Terminal = a.slot.UTC(), a.number, "schedule", ""
 	if blockers, err := v.lock(ctx, run); err != nil || len(blockers) > 0 {
 		if err == nil {
+			err = v.unreadHold(ctx, blockers)
+		}
+		if err == nil {
 			v.overlap(ctx, a, "lock "+v.t.Plan.Locks+" is held", blockers[0])
 		}
 		return err
@@ -322,6 +345,17 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 	}
 	v.started(a, run.ID)
 	return nil
+}
+
+// unreadHold is unread of the runs that hold a lock.
+func (v *view) unreadHold(ctx context.Context, ids []string) error {
+	holds, err := v.node.Holds(ctx)
+	for _, h := range holds {
+		if err == nil && slices.Contains(ids, h.Run.ID) {
+			err = v.unread([]task.Run{h.Run})
+		}
+	}
+	return err
 }
 
 // started notes that the slot has its run.
