@@ -456,3 +456,30 @@ func TestEndThatCanNotBeRead(t *testing.T) {
 		t.Errorf("%d starts when it could be read", len(v.starts))
 	}
 }
+
+// What could not be read is read again though nothing of it changes: the disk failed for a moment, or the folder
+// was one that others may write to. It is told once.
+func TestFileThatCanNotBeRead(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	file := filepath.Join(v.ConfigDir, "s.conf")
+	if err := errors.Join(os.WriteFile(file, []byte("[task#1]"+everyMinute[len("[task#0]"):]), 0o644), os.Chmod(v.ConfigDir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Rejected) != 1 || len(r.Changed) > 0 {
+		t.Errorf("rejected %v, changed %v", r.Rejected, r.Changed)
+	}
+	line.goTo(line.now.Add(time.Minute))
+	if r := v.tickAt(); len(r.Rejected) > 0 || len(r.Changed) > 0 {
+		t.Errorf("again: rejected %v, changed %v", r.Rejected, r.Changed)
+	}
+	if err := os.Chmod(v.ConfigDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Changed) != 1 {
+		t.Errorf("mended: changed %v", r.Changed)
+	}
+	line.goTo(line.now.Add(time.Minute))
+	if v.tickAt(); len(v.starts) != 3 || v.starts[2].task.RID != "task#1" {
+		t.Errorf("started %+v", v.starts)
+	}
+}

@@ -52,11 +52,15 @@ func (s *scheduler) scan(ctx context.Context) error {
 		delete(known, now.Path)
 		return had && !all && sameStamp(was, now)
 	})
-	if err := s.rescan(ctx, changed); err != nil {
+	again, err := s.rescan(ctx, changed)
+	if err != nil {
 		return err
 	}
 	if err := s.forget(ctx, slices.Sorted(maps.Keys(known))); err != nil { // what is still there was taken out of it
 		return err
+	}
+	if again {
+		digest = "unread " + s.otherwise()
 	}
 	return s.node.SetFact(ctx, factScan, digest)
 }
@@ -72,11 +76,11 @@ type scanned struct {
 // scanBatch is how many files are read before what they say is recorded, while the next are read.
 const scanBatch = 1000
 
-// rescan reads files, and places the cursors of their tasks.
-func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) error {
+// rescan reads files, and places the cursors of their tasks. It says whether one of them is to be read again.
+func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (again bool, err error) {
 	had, err := s.cursorsOf(ctx, changed)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(changed) > scanBatch { // what is read lives for moments, and is little
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
@@ -85,10 +89,11 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) error {
 	defer cancel()
 	for batch := range s.readAhead(ctx, changed, had) {
 		if err := s.enter(ctx, batch, had); err != nil {
-			return err
+			return false, err
 		}
+		again = again || slices.ContainsFunc(batch, func(f scanned) bool { return unread(f.stamp) })
 	}
-	return context.Cause(ctx)
+	return again, context.Cause(ctx)
 }
 
 // cursorsOf returns the cursors that services have, by service: asked for one by one, or where there are many all
@@ -148,7 +153,9 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 	f := scanned{stamp: state.Stamp{
 		Service: now.Path, MTime: time.Unix(0, now.MTime), CTime: time.Unix(0, now.CTime), Size: now.Size, Inode: now.Inode,
 	}}
-	f.svc, f.err = s.load(now.Path)
+	if f.svc, f.err = s.load(now.Path); f.err != nil {
+		f.svc, f.stamp.MTime = nil, time.Time{}
+	}
 	if f.err != nil || len(f.svc.Quarantined()) > 0 {
 		return f
 	}
@@ -192,7 +199,9 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 				return err
 			}
 		}
-		s.report.Changed = append(s.report.Changed, path)
+		if !unread(f.stamp) {
+			s.report.Changed = append(s.report.Changed, path)
+		}
 		s.remember(f.svc, f.cursors)
 		stamps[i] = f.stamp
 		if f.cursors != nil {
@@ -226,6 +235,10 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	}
 	return s.node.SetStamps(ctx, nil, gone)
 }
+
+// unread says that a file is to be read again though nothing of it changes: it could not be read, for its disk failed, or
+// for its folder may be written to by others.
+func unread(s state.Stamp) bool { return s.MTime.IsZero() }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the
 // services that were changed.
@@ -295,8 +308,9 @@ func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) er
 	if err != nil {
 		return err
 	}
-	lastGood := known && was.Good != nil
-	s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), lastGood})
+	if !unread(f.stamp) || was.Error != f.stamp.Error { // else it was told before
+		s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), f.svc == nil, known && was.Good != nil})
+	}
 	if was.Good != nil {
 		f.svc = s.lastGood(f.stamp.Service, was.Good)
 	}

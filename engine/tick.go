@@ -82,12 +82,16 @@ type TickReport struct {
 type Rejection struct {
 	Service  string
 	Reason   string // its first error, as validation tells it; nothing of its text, which may be secret
+	Unusable bool   // it could not be read at all
 	LastGood bool   // there is such a version
 }
 
 // String tells people what they want to know of it.
 func (r Rejection) String() string {
 	goesOn := "what is right in it is scheduled"
+	if r.Unusable {
+		goesOn = "none of it is scheduled"
+	}
 	if r.LastGood {
 		goesOn = "the last version without errors goes on"
 	}
