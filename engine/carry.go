@@ -35,7 +35,7 @@ func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
 
 // record enters the decisions of one record, and starts what they start.
 func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) error {
-	views, err := s.withHolder(views)
+	views, err := s.withHolder(ctx, views)
 	if err != nil {
 		s.report.problem("%v", err)
 	}
@@ -53,12 +53,13 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 	})
 	for _, run := range dead { // marked as lost with the claims
 		task.Sweep(run.ID)
-		_ = s.node.Release(ctx, run.ID) // the next look drops it otherwise
+		s.release(ctx, run.ID)
 	}
 	if errors.Is(err, task.ErrInvalid) && len(views) > 1 {
 		return s.eachAlone(ctx, db, views)
 	}
 	if err != nil {
+		s.unlock(ctx, views)
 		return err
 	}
 	var jobs []task.Job
@@ -84,7 +85,7 @@ func (s *scheduler) eachAlone(ctx context.Context, db *state.DB, views []*view) 
 
 // withHolder gives the runs to the supervisor that will hold them. Where there is none, what would start is left
 // undecided, and the rest goes on.
-func (s *scheduler) withHolder(views []*view) (ready []*view, err error) {
+func (s *scheduler) withHolder(ctx context.Context, views []*view) (ready []*view, err error) {
 	var hands *Hands
 	for _, v := range views {
 		if v.run != nil && v.job != nil {
@@ -93,6 +94,7 @@ func (s *scheduler) withHolder(views []*view) (ready []*view, err error) {
 			}
 			if err != nil {
 				s.delayed(v.before.Task, "put off: "+task.Text(err))
+				s.unlock(ctx, []*view{v})
 				continue
 			}
 			v.run.PID, v.run.PIDStart = hands.PID, hands.PIDStart
@@ -102,10 +104,35 @@ func (s *scheduler) withHolder(views []*view) (ready []*view, err error) {
 	return ready, err
 }
 
+// unlock gives back the places that were taken for runs that are not claimed.
+func (s *scheduler) unlock(ctx context.Context, views []*view) {
+	for _, v := range views {
+		if v.locked {
+			v.locked = false
+			s.release(ctx, v.run.ID)
+		}
+	}
+}
+
+// release gives back the places of runs. Where that fails the next turn does it: their holder, the supervisor of a
+// daemon, may live long, and nothing else would free them.
+func (e *Engine) release(ctx context.Context, runIDs ...string) {
+	if e.unreleased = append(e.unreleased, runIDs...); len(e.unreleased) == 0 {
+		return
+	}
+	node, err := e.NodeRecord(ctx)
+	if err == nil {
+		err = node.Release(context.WithoutCancel(ctx), e.unreleased...)
+	}
+	if err == nil {
+		e.unreleased = nil
+	}
+}
+
 // outcome tells the report what became of a turn, and says whether its job is to be started.
 func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 	if t.Run.ID == "" && v.locked {
-		_ = s.node.Release(ctx, v.run.ID) // the next look drops it otherwise
+		s.release(ctx, v.run.ID)
 	}
 	if t.Stale {
 		return false
@@ -155,7 +182,7 @@ func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, sta
 		outcomes[i] = task.Outcome{RunID: j.RunID, State: task.Lost, Reason: "its supervisor did not take it: " + err.Error(), StartedAt: s.now, EndedAt: s.Now()}
 	}
 	for _, v := range started {
-		_ = s.node.Release(ctx, v.run.ID)
+		s.release(ctx, v.run.ID)
 	}
 	for i, v := range started {
 		s.tellEnd(ctx, db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))

@@ -45,6 +45,8 @@ type Engine struct {
 	mu      sync.Mutex // of records
 	records map[string]*state.DB
 	spool   *notice.Spool // of events, on first use
+
+	unreleased []string // runs whose places in locks are to be given back still
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with

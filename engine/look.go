@@ -131,7 +131,7 @@ func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 	v := &view{scheduler: s, l: s.look(ctx, c.Task.Service), cached: c, before: c, after: c}
 	p.items = append(p.items, v)
 	if v.l.err != nil {
-		v.putOff(v.l.err)
+		v.putOff(ctx, v.l.err)
 		return
 	}
 	var known bool
@@ -140,12 +140,12 @@ func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 		return
 	}
 	if err := v.open(ctx); err != nil {
-		v.putOff(err)
+		v.putOff(ctx, err)
 		return
 	}
 	v.noteAway(v.away != "")
 	if err := v.decideAll(ctx); err != nil {
-		v.putOff(err)
+		v.putOff(ctx, err)
 	}
 	v.measure(v.t.ID, v.cal, v.after.At)
 }
@@ -154,7 +154,8 @@ func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 const standbyPoll = 3 * time.Second
 
 // putOff leaves everything undecided, and looks again soon.
-func (v *view) putOff(err error) {
+func (v *view) putOff(ctx context.Context, err error) {
+	v.unlock(ctx, []*view{v})
 	v.slots, v.run, v.job = nil, nil, nil
 	v.after = v.before
 	v.after.Next = soon(v.now)

@@ -178,6 +178,9 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 	if e.Node.Boot, err = e.startOf(ctx, db, boot, !o.DryRun); err != nil {
 		return nil, err
 	}
+	if !o.DryRun {
+		e.release(ctx)
+	}
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
 		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
