@@ -22,7 +22,7 @@ type Ended struct {
 // Fold reads the journals that detached supervisors write in a folder. It calls settle with the outcomes of
 // each that it has not seen yet, and removes a journal when settle took them and its supervisor is dead. An
 // outcome may come more than once: when settle failed, when two processes fold, when the host crashed. A line
-// that a crash cut off is left out. A file that is no journal is left, and is the error; the others are folded
+// that a crash cut off, or left a hole in, is left out. A file that is no journal is left, and is the error; the others are folded
 // all the same.
 func Fold(folder string, settle func([]Ended) error) error {
 	entries, err := os.ReadDir(folder)
@@ -140,13 +140,16 @@ func (f *folded) outcomes() (batch []Ended, wrong error) {
 		if !whole {
 			break
 		}
+		rest = after
+		if bytes.IndexByte(line, 0) >= 0 {
+			continue // a block that was not synced before the host crashed: no line has such bytes
+		}
 		e, err := parseEnded(line)
 		if err == nil {
 			batch = append(batch, e)
 		} else if wrong == nil {
 			wrong = err
 		}
-		rest = after
 	}
 	f.end = f.from + int64(len(f.text)-len(rest))
 	return batch, wrong
