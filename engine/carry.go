@@ -53,7 +53,7 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 	})
 	for _, run := range dead { // marked as lost with the claims
 		task.Sweep(run.ID)
-		s.release(ctx, run.ID)
+		s.giveBack(ctx, run.ID)
 	}
 	if errors.Is(err, task.ErrInvalid) && len(views) > 1 {
 		return s.eachAlone(ctx, db, views)
@@ -109,14 +109,14 @@ func (s *scheduler) unlock(ctx context.Context, views []*view) {
 	for _, v := range views {
 		if v.locked {
 			v.locked = false
-			s.release(ctx, v.run.ID)
+			s.giveBack(ctx, v.run.ID)
 		}
 	}
 }
 
-// release gives back the places of runs. Where that fails the next turn does it: their holder, the supervisor of a
+// giveBack gives back the places of runs. Where that fails the next turn does it: their holder, the supervisor of a
 // daemon, may live long, and nothing else would free them.
-func (e *Engine) release(ctx context.Context, runIDs ...string) {
+func (e *Engine) giveBack(ctx context.Context, runIDs ...string) {
 	if e.unreleased = append(e.unreleased, runIDs...); len(e.unreleased) == 0 {
 		return
 	}
@@ -132,7 +132,7 @@ func (e *Engine) release(ctx context.Context, runIDs ...string) {
 // outcome tells the report what became of a turn, and says whether its job is to be started.
 func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 	if t.Run.ID == "" && v.locked {
-		s.release(ctx, v.run.ID)
+		s.giveBack(ctx, v.run.ID)
 	}
 	if t.Stale {
 		return false
@@ -182,7 +182,7 @@ func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, sta
 		outcomes[i] = task.Outcome{RunID: j.RunID, State: task.Lost, Reason: "its supervisor did not take it: " + err.Error(), StartedAt: s.now, EndedAt: s.Now()}
 	}
 	for _, v := range started {
-		s.release(ctx, v.run.ID)
+		s.giveBack(ctx, v.run.ID)
 	}
 	for i, v := range started {
 		s.tellEnd(ctx, db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))

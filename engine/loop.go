@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"om/service"
+	"om/task"
 )
 
 // LoopOptions are what a loop depends on besides a tick.
@@ -90,7 +91,7 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	if err = os.MkdirAll(e.journals(), 0o700); err != nil {
+	if err = task.MakeJournals(e.journals()); err != nil {
 		return err
 	}
 	watch, err := watchFolders(e.ConfigDir, e.journals())

@@ -179,7 +179,7 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 		return nil, err
 	}
 	if !o.DryRun {
-		e.release(ctx)
+		e.giveBack(ctx)
 	}
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
@@ -459,7 +459,7 @@ func (s *scheduler) supervisor() (*Hands, error) {
 		return h, nil
 	}
 	s.dismiss(s.at) // the daemon's was killed or stopped: what it is given is lost, or waits
-	if err := os.MkdirAll(s.journals(), 0o700); err != nil {
+	if err := task.MakeJournals(s.journals()); err != nil {
 		return nil, err
 	}
 	hands, err := s.options.Detach(s.journals())

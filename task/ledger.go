@@ -126,7 +126,7 @@ func (l *ledger) create() error {
 	folder := filepath.Dir(l.path)
 	fd, err := newFile(l.path)
 	if errors.Is(err, unix.ENOENT) {
-		if err = makeFolder(folder); err == nil {
+		if err = MakeJournals(folder); err == nil {
 			fd, err = newFile(l.path)
 		}
 	}
@@ -144,7 +144,11 @@ func (l *ledger) create() error {
 	return nil
 }
 
-func makeFolder(path string) error {
+// MakeJournals makes the folder that supervisors leave their journals in, where it is missing. It lasts as they do.
+func MakeJournals(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
