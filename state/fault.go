@@ -57,7 +57,9 @@ func (d *DB) fault(err error) error {
 	if taken, ok := errors.AsType[*TakenError](err); ok {
 		return taken
 	}
+	_, sqlite := errors.AsType[sqlite3.Error](err)
 	switch {
+	case sqlite && d.c != nil && errors.Is(err, fs.ErrNotExist): // a file beside it, which SQLite looked for in vain
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("there is no record: %w", task.ErrNotFound)
 	case errors.Is(err, fs.ErrClosed):
@@ -101,9 +103,17 @@ func isBusy(err error) bool {
 	return ok && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
 }
 
+// isCantOpen reports whether a record could not be opened for want of rights, or of a file: not where the disk fails.
 func isCantOpen(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
-	return ok && (e.Code == sqlite3.ErrCantOpen || e.Code == sqlite3.ErrReadonly)
+	if !ok || e.Code != sqlite3.ErrCantOpen && e.Code != sqlite3.ErrReadonly {
+		return false
+	}
+	switch e.SystemErrno {
+	case 0, syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOENT:
+		return true
+	}
+	return false
 }
 
 // isReadOnly reports whether SQLite has the file for reading only: where it can't open it for writing, whatever the

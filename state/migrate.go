@@ -125,7 +125,8 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 		err = syncPath(name)
 	}
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("copy before the migration: %w", err), os.Remove(name))
+		_ = os.Remove(name) // what it is good for is told by err
+		return "", fmt.Errorf("copy before the migration: %w", err)
 	}
 	return name, nil
 }
