@@ -457,6 +457,25 @@ func TestEndThatCanNotBeRead(t *testing.T) {
 	}
 }
 
+// A fold that was cut short, as when the daemon is asked to end, leaves the rest to the next: the attempt that
+// follows is planned then.
+func TestFoldCutShort(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nretries = 1\nretry_delay = 1s\n")
+	v.fails["task#0"] = 1
+	v.tickAt()
+	line.goTo(line.now.Add(time.Second))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := v.Fold(ctx); err == nil {
+		t.Error("the fold was cut short, and said nothing")
+	}
+	v.tickAt()
+	line.goTo(line.now.Add(5 * time.Second))
+	if v.tickAt(); len(v.starts) != 2 || v.starts[1].attempt != "2" {
+		t.Errorf("started %+v", v.starts)
+	}
+}
+
 // What could not be read is read again though nothing of it changes: the disk failed for a moment, or the folder
 // was one that others may write to. It is told once.
 func TestFileThatCanNotBeRead(t *testing.T) {

@@ -55,8 +55,11 @@ func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.R
 	found := services{Engine: e}
 	for _, o := range outcomes {
 		run, err := db.Run(ctx, o.RunID)
-		if err != nil {
+		if errors.Is(err, task.ErrNotFound) {
 			continue // past retention
+		}
+		if err != nil {
+			return err
 		}
 		told(run)
 		if err := e.followUp(ctx, db, &found, run); err != nil {

@@ -63,8 +63,8 @@ func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error)
 			errs = append(errs, e.planLost(ctx, db, &found, run))
 		}
 	}
-	if errs == nil {
-		return nil, nil
+	if err = errors.Join(errs...); err != nil || errs == nil {
+		return nil, err
 	}
 	lost, err := db.Recover(ctx, e.alive)
 	errs = append(errs, err)
