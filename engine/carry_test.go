@@ -476,6 +476,19 @@ func TestFoldCutShort(t *testing.T) {
 	}
 }
 
+// No attempt is made of a slot once the next has its run, also where that was decided before the end was known.
+func TestNoAttemptAfterTheNextSlot(t *testing.T) {
+	v, line := atMinute(t, everyMinute+"overlap = allow\nretries = 1\nretry_delay = 1s\n")
+	v.fails["task#0"], v.last["task#0"] = 9, 70*time.Second
+	for _, step := range []time.Duration{time.Minute, 15 * time.Second, 5 * time.Second, 0} { // the first ends when the second has begun
+		v.tickAt()
+		line.goTo(line.now.Add(step))
+	}
+	if len(v.starts) != 2 || v.starts[1].attempt != "1" {
+		t.Errorf("started %+v", v.starts)
+	}
+}
+
 // What could not be read is read again though nothing of it changes: the disk failed for a moment, or the folder
 // was one that others may write to. It is told once.
 func TestFileThatCanNotBeRead(t *testing.T) {

@@ -99,10 +99,10 @@ func (e *Engine) afterRun(ctx context.Context, db *state.DB, found *services, ru
 }
 
 // followUp plans another attempt where the task of a run asks for one, and else leaves word of how it ended.
-func (e *Engine) followUp(ctx context.Context, db *state.DB, found *services, run task.Run) (err error) {
-	svc, t := found.task(ctx, run.Task)
-	if t == nil {
-		return nil // a task that is gone has no more attempts, and nobody is told
+func (e *Engine) followUp(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+	svc, t, err := found.task(ctx, run.Task)
+	if err != nil || t == nil {
+		return err // a task that is gone has no more attempts, and nobody is told
 	}
 	again := false
 	if !run.Slot.IsZero() && t.Plan.Retriable(run) {
@@ -130,8 +130,8 @@ func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run t
 		return r.Slot.Equal(run.Slot) && r.Attempt > run.Attempt, nil
 	}
 	c := all[i]
-	since, again, err := e.attempts(ctx, db, run)
-	if err != nil || again {
+	since, again, over, err := e.attempts(ctx, db, run)
+	if err != nil || again || over {
 		return again, err
 	}
 	c.Retry = task.Retrying{At: e.Now().Add(jitter(run.ID, t.Plan.RetryAfter(run.Attempt))), Slot: run.Slot, Attempt: run.Attempt + 1, Since: since, Previous: run.State}
@@ -145,11 +145,13 @@ func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run t
 	return err == nil, err
 }
 
-// attempts tells when the first attempt of a run's slot was started, and whether there is a later one than it.
-func (e *Engine) attempts(ctx context.Context, db *state.DB, run task.Run) (since time.Time, later bool, err error) {
+// attempts tells when the first attempt of a run's slot was started, whether there is a later one than it, and whether
+// they are over: a later slot has a run.
+func (e *Engine) attempts(ctx context.Context, db *state.DB, run task.Run) (since time.Time, later, over bool, err error) {
 	since = run.StartedAt
 	runs, err := db.Runs(ctx, state.Query{Service: run.Task.Service, RID: []string{run.Task.RID}, Limit: run.Attempt + 20})
 	for _, r := range runs {
+		over = over || r.Slot.After(run.Slot)
 		if !r.Slot.Equal(run.Slot) {
 			continue
 		}
@@ -158,7 +160,7 @@ func (e *Engine) attempts(ctx context.Context, db *state.DB, run task.Run) (sinc
 		}
 		later = later || r.Attempt > run.Attempt
 	}
-	return since, later, err
+	return since, later, over, err
 }
 
 // tooLate says that an attempt would come after the next slot, out of the window of retries, or after the

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -141,13 +143,17 @@ type services struct {
 	known map[string]*service.Service
 }
 
-// task returns a task and its service, nil where they are gone.
-func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *task.Task) {
+// task returns a task and its service, nil where they are gone, or can't be read as they are. The error is for those
+// that can perhaps in a moment.
+func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *task.Task, error) {
 	svc := s.known[id.Service]
 	if svc == nil {
 		var err error
 		if svc, err = s.scheduled(ctx, id.Service); err != nil {
-			return nil, nil
+			if lasting(err) {
+				err = nil
+			}
+			return nil, nil, err
 		}
 		if s.known == nil {
 			s.known = map[string]*service.Service{}
@@ -155,9 +161,19 @@ func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *tas
 		s.known[id.Service] = svc
 	}
 	if t, known := svc.Task(id.RID); known {
-		return svc, &t
+		return svc, &t, nil
 	}
-	return svc, nil
+	return svc, nil, nil
+}
+
+// lasting says that an error is about the file itself: it stays until somebody does something.
+func lasting(err error) bool {
+	for _, kind := range [...]error{task.ErrNotFound, task.ErrInvalid, task.ErrPermission, fs.ErrPermission} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // drain starts the program that tells what is in the spool, where there is something in it. Nobody waits for
