@@ -6,7 +6,11 @@ T       ?= 30s
 GO      ?= go
 
 TAGS     := osusergo netgo sqlite_omit_load_extension
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION  := $(shell ./packaging/version)
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null)
+# Of the commit, not of the build: the same commit gives the same bytes.
+DATE     := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
+LDFLAGS  := -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 GOLANGCI := v2.15.0
 SOURCES  := go.mod go.sum $(shell find . \( -name bin -o -name .git -o -name testdata \) -prune -o \( -name '*.go' -o -name '*.[ch]' -o -name '*.sql' \) -print)
 
@@ -30,7 +34,7 @@ build: ## builds bin/om and bin/omd
 	@static=; if echo 'int main(void) { return 0; }' | $$($(GO) env CC) -static -x c - -o /dev/null 2>/dev/null; then \
 		static='-linkmode external -extldflags -static'; \
 	else echo 'no libc.a: bin/om is linked dynamically'; fi; \
-	set -x; $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags "-s -w -X main.version=$(VERSION) $$static" -o bin/ ./cmd/om ./cmd/omd
+	set -x; $(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags "-s -w $(LDFLAGS) $$static" -o bin/ ./cmd/om ./cmd/omd
 
 bin/om bin/omd &: $(SOURCES)
 	@$(MAKE) --no-print-directory build

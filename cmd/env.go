@@ -20,7 +20,7 @@ type Env struct {
 	Getenv                func(string) string
 	Environ               func() []string
 	Now                   func() time.Time
-	Version               string
+	Version, Commit, Date string // of the commit that the program was built from
 }
 
 // app is one call of om.

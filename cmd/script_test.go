@@ -27,7 +27,7 @@ func om() {
 	}
 	os.Exit(cmd.Main(cmd.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ, Now: now, Version: "test",
+		Getenv: os.Getenv, Environ: os.Environ, Now: now, Version: "test", Commit: "c0ffee", Date: "2026-11-25T17:30:38Z",
 	}))
 }
 

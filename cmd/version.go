@@ -2,13 +2,18 @@ package cmd
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
-// versionRow is om version for programs.
+// versionRow is om version for programs. The date is the commit's: that of the build would make each build another program.
 type versionRow struct {
 	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Date    string `json:"date"`
+	Static  bool   `json:"static"`
 	Go      string `json:"go"`
 	OS      string `json:"os"`
 	Arch    string `json:"arch"`
@@ -19,12 +24,19 @@ func versionVerb(a *app) *cobra.Command {
 		if a.global.output == "table" || a.global.output == "plain" {
 			return a.printf("om %s\n", a.Version)
 		}
-		v := versionRow{a.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH}
+		v := versionRow{a.Version, a.Commit, a.Date, static(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
 		if a.global.output == "csv" {
 			return a.csv([]versionRow{v})
 		}
 		return a.value(v)
 	}}
+}
+
+// static says that this process has no dynamic linker: the kernel tells each process the address of its own, 0 for none.
+func static() bool {
+	const atBase = 7 // AT_BASE in elf.h
+	vector, err := unix.Auxv()
+	return err == nil && slices.Contains(vector, [2]uintptr{atBase, 0})
 }
 
 func helpVerb(a *app) *cobra.Command {

@@ -14,12 +14,12 @@ import (
 	"om/cmd"
 )
 
-// version is set by the Makefile from git.
-var version = "devel"
+// The version is set by the Makefile from git, the date that of the commit.
+var version, commit, date = "devel", "", ""
 
 func main() {
 	os.Exit(cmd.Main(cmd.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Version: version,
+		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Version: version, Commit: commit, Date: date,
 	}))
 }

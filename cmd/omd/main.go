@@ -10,13 +10,13 @@ import (
 	"om/cmd"
 )
 
-// version is set by the Makefile from git.
-var version = "devel"
+// The version is set by the Makefile from git, the date that of the commit.
+var version, commit, date = "devel", "", ""
 
 func main() {
 	env := cmd.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Version: version,
+		Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Version: version, Commit: commit, Date: date,
 	}
 	if cmd.Supervises(os.Args) {
 		os.Exit(cmd.Main(env))
