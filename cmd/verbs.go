@@ -39,6 +39,7 @@ func verbs() []verb {
 		{"thaw", "Undo freeze", true, true, thawVerb},
 		{"enable", "Enable tasks, or the service", false, true, enableVerb},
 		{"disable", "Disable tasks, or the service", false, true, disableVerb},
+		{"import", "Make service files of crontabs", true, false, importVerb},
 		{"link", "Make a command named after the service", false, true, linkVerb},
 		{"state", "Create, check, export, import and clean the record", true, true, stateVerb},
 		{"completion", "Print the completion script of a shell", true, false, completionVerb},

@@ -16,7 +16,7 @@ import (
 )
 
 // Create makes the file of a new service. A text with errors is refused, with the problems in the error; so is the path of a
-// service that is there.
+// service that is there (fs.ErrExist).
 func (e *Engine) Create(path string, text []byte) error {
 	file, err := service.File(e.ConfigDir, path)
 	if err != nil {
@@ -35,8 +35,9 @@ func (e *Engine) Create(path string, text []byte) error {
 	return err
 }
 
+// thereAlready is an error of the kind fs.ErrExist.
 func thereAlready(file string) error {
-	return fmt.Errorf("%s is there already; nothing was changed", file)
+	return task.Errorf(fs.ErrExist, "%s is there already; nothing was changed", file)
 }
 
 // Delete removes the file of a service; its last text stays in the record as a version that was replaced, and so do its

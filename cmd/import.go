@@ -1,0 +1,251 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"om/engine"
+	"om/migrate"
+	"om/task"
+)
+
+// importOptions are the flags that all imports have.
+type importOptions struct {
+	to              string
+	root            string
+	dryRun, replace bool
+	strict          bool
+}
+
+func importVerb(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use: "import crontab",
+		Long: `Make service files of the jobs of another scheduler. What can't be carried is told, and stands as a comment above
+the task. The other scheduler's files stay as they are: take the jobs out of them, or both run them.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("om import: wanted crontab")
+			}
+			return usage("om import %q: wanted crontab", args[0])
+		},
+	}
+	c.AddCommand(a.importCrontabVerb())
+	return c
+}
+
+// importCodes is the chapter of exit codes that differs from that of other verbs.
+const importCodes = `Exit codes: 0 all jobs are carried; 1 a job is left out, or with --strict anything is not carried; 2 wrong
+command line; 66 nothing to import; 77 not permitted; 78 bad configuration.`
+
+func addImport(c *cobra.Command, o *importOptions) {
+	f := c.Flags()
+	f.StringVar(&o.to, "to", "", "the service to make, by default named after the file")
+	f.StringVar(&o.root, "root", "", "read the files of the host under this folder")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the service file, and write nothing")
+	f.BoolVar(&o.replace, "replace", false, "replace the service where it is there; its present version is kept")
+	f.BoolVar(&o.strict, "strict", false, "exit with 1 where anything is not carried")
+	_ = c.MarkFlagDirname("root")
+}
+
+func (a *app) importCrontabVerb() *cobra.Command {
+	var o importOptions
+	var user string
+	var system, users bool
+	c := &cobra.Command{
+		Use: "crontab FILE | - | --user USER | --system", Short: "Import crontabs",
+		Long: `Import a crontab: a file, - for standard input, that of a user, or with --system /etc/crontab, those of /etc/cron.d
+and those of all users. The lines of /etc/crontab and /etc/cron.d name a user; --user-column says so of another file.
+
+` + importCodes,
+		Example: `  om import crontab --dry-run /etc/cron.d/sysstat
+  crontab -l | om import crontab - --to mine`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			tables, losses, err := a.crontabs(migrate.Host{Root: o.root}, args, user, system)
+			if err != nil {
+				return err
+			}
+			var drafts []migrate.Draft
+			for i := range tables {
+				tables[i].Users = tables[i].Users || users
+				drafts = append(drafts, tables[i].Draft())
+			}
+			return a.importDrafts(drafts, losses, o)
+		},
+		ValidArgsFunction: filesAllowed,
+	}
+	addImport(c, &o)
+	f := c.Flags()
+	f.StringVar(&user, "user", "", "the user whose crontab it is")
+	f.BoolVar(&system, "system", false, "all crontabs of the host")
+	f.BoolVar(&users, "user-column", false, "each line names its user, as in /etc/crontab")
+	return c
+}
+
+// filesAllowed lets the shell complete the names of files.
+func filesAllowed(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// crontabs reads what the command line names.
+func (a *app) crontabs(h migrate.Host, args []string, user string, system bool) ([]migrate.CronTable, []migrate.Loss, error) {
+	switch {
+	case system && len(args) == 0 && user == "":
+		return h.SystemCrontabs()
+	case system:
+		return nil, nil, usage("--system is all crontabs of the host: it takes neither a file nor --user")
+	case len(args) == 0 && user != "":
+		c, err := h.UserCrontab(user)
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w; crontab -l | om import crontab - reads one's own", err)
+		}
+		return []migrate.CronTable{c}, nil, err
+	case len(args) == 0:
+		return nil, nil, usage("om import crontab: wanted a file, - for standard input, --user USER or --system")
+	}
+	var all []migrate.CronTable
+	for _, file := range args {
+		c, err := a.crontab(h, file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if user != "" {
+			c.User = user
+		}
+		all = append(all, c)
+	}
+	return all, nil, nil
+}
+
+func (a *app) crontab(h migrate.Host, file string) (migrate.CronTable, error) {
+	if file != "-" {
+		return h.Crontab(file)
+	}
+	text, err := io.ReadAll(a.Stdin)
+	return migrate.CronTable{Text: string(text), File: "standard input", Service: "crontab"}, err
+}
+
+// importRow is what became of one foreign file, for programs.
+type importRow struct {
+	Service string    `json:"service"`
+	File    string    `json:"file"`
+	Source  string    `json:"source"`
+	Written bool      `json:"written"`
+	Tasks   int       `json:"tasks"`
+	Text    string    `json:"text"`
+	Losses  []lossRow `json:"losses"`
+}
+
+// lossRow is one thing that is not carried.
+type lossRow struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Job  bool   `json:"job"`
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// importDrafts writes the service files, and tells what became of each.
+func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o importOptions) error {
+	if len(drafts) == 0 {
+		return task.Errorf(task.ErrNotFound, "there is nothing to import")
+	}
+	if o.to != "" && len(drafts) > 1 {
+		return usage("--to %q: it names one service, and there are %d files to import", o.to, len(drafts))
+	}
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	rows := []importRow{}
+	for i := range drafts {
+		d := &drafts[i]
+		if o.to != "" {
+			d.Service = o.to
+		}
+		row, err := a.importDraft(e, d, o)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+		losses = append(losses, d.AllLosses()...)
+	}
+	return a.imported(rows, losses, o)
+}
+
+// importDraft writes one service file.
+func (a *app) importDraft(e *engine.Engine, d *migrate.Draft, o importOptions) (row importRow, err error) {
+	if isVerb(d.Service) && o.to == "" {
+		d.Service = "cron-" + d.Service
+	}
+	if isVerb(d.Service) {
+		return row, usage("--to %q: wanted a name that is no verb of om: this service could not be selected", d.Service)
+	}
+	text, err := d.Write(e.Node)
+	if err != nil {
+		return row, err
+	}
+	row = importRow{
+		Service: d.Service, File: filepath.Join(e.ConfigDir, d.Service+".conf"), Source: d.Source,
+		Tasks: len(d.Jobs), Text: string(text), Losses: []lossRow{},
+	}
+	for _, l := range d.AllLosses() {
+		row.Losses = append(row.Losses, lossRow{l.File, l.Line, l.Job, l.What, l.Why})
+	}
+	if o.dryRun {
+		return row, nil
+	}
+	row.Written = true
+	return row, place(e, d.Service, text, o.replace)
+}
+
+// place puts the file of a service in its place.
+func place(e *engine.Engine, path string, text []byte, replace bool) error {
+	err := e.Create(path, text)
+	switch {
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	case !replace:
+		return fmt.Errorf("%w: --replace replaces it, --to names another", err)
+	}
+	return e.Replace(context.Background(), path, func([]byte) ([]byte, error) { return text, nil })
+}
+
+// imported prints what became of the files.
+func (a *app) imported(rows []importRow, losses []migrate.Loss, o importOptions) error {
+	failed := o.strict && len(losses) > 0
+	for _, l := range losses {
+		failed = failed || l.Job
+		fmt.Fprintf(a.Stderr, "%s: %s\n", a.paint(a.Stderr, yellow, "warning"), visible(l.String()))
+	}
+	if err := a.printImported(rows, o); err != nil {
+		return err
+	}
+	if failed {
+		return codeError(exitFailed)
+	}
+	return nil
+}
+
+func (a *app) printImported(rows []importRow, o importOptions) error {
+	if a.global.output != "table" && a.global.output != "plain" {
+		return a.list(listing{data: rows})
+	}
+	for _, r := range rows {
+		if o.dryRun {
+			if err := a.write(r.Text); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := a.printf("%s: %s, %s\n", r.Service, r.File, counted(r.Tasks, "task")); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package migrate
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"om/task"
+)
+
+// A CronTable is a crontab, and whose it is.
+type CronTable struct {
+	Text    string
+	File    string // where it was read
+	Service string // the path of the service to be
+	Users   bool   // each line names its user, as in /etc/crontab
+	User    string // whose it is otherwise; "" for the user of om
+	Zone    string // the zone that cron goes by, where that of the node is another; "" for the same
+}
+
+// cronPath is the PATH that cron gives to jobs whose table sets none.
+const cronPath = "/usr/bin:/bin"
+
+// Draft makes a service file of it.
+func (c *CronTable) Draft() Draft {
+	t := readCrontab(c.Text, c.Users)
+	d := Draft{Service: c.Service, Source: c.File, Engine: "cron", Head: t.head}
+	var pending []string
+	for i := range t.lines {
+		l := &t.lines[i]
+		place := Place{c.File, l.number}
+		if l.fault == "" && !writable(l.user+l.command+strings.Join(l.input, "")) {
+			l.fault = "it has bytes that are not UTF-8 or control characters, and a service file holds none: put the command in a script"
+		}
+		if l.fault != "" {
+			loss := Loss{place, true, l.text, l.fault}
+			d.Losses = append(d.Losses, loss)
+			pending = append(append(pending, l.comments...), lossComment(loss))
+			continue
+		}
+		j := Job{Index: strconv.Itoa(len(d.Jobs)), Place: place, Comments: append(pending, l.comments...)}
+		pending = nil
+		j.cronLine(l, c)
+		d.Jobs = append(d.Jobs, j)
+	}
+	d.Tail = append(pending, t.tail...)
+	d.cronMail(t.lines)
+	d.cronSettings(c.File, t.lines)
+	return d
+}
+
+// writable says that a service file can hold a text.
+func writable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+// cronLine makes the keywords of a line.
+func (j *Job) cronLine(l *cronLine, c *CronTable) {
+	j.set("schedule", j.cronSchedule(l, c.Zone))
+	j.set("catchup", "none")
+	if l.times.reboot {
+		j.set("catchup", "last")
+	}
+	j.set("overlap", "allow")
+	if user := l.user + c.User; user != "" {
+		j.set("user", user)
+	}
+	j.cronCommand(l)
+	j.cronVariables(l.env)
+}
+
+// cronSchedule writes the times in the zone that cron takes them in.
+func (j *Job) cronSchedule(l *cronLine, zone string) string {
+	when := l.when
+	if l.times.never() {
+		j.lose(when, "no month has that day: it has no schedule")
+		return ""
+	}
+	if strings.Contains(when, "~") {
+		when = l.times.hashed(when)
+	}
+	if own := valueOf(l.env, "CRON_TZ"); own != "" {
+		zone = own
+	}
+	if zone == "" || l.times.reboot {
+		return when
+	}
+	return "CRON_TZ=" + zone + " " + when
+}
+
+// hashed writes what cron draws as a number that stays: H.
+func (t *cronTimes) hashed(when string) string {
+	words := strings.Fields(when)
+	for i, l := range t.lots {
+		items := strings.Split(words[i], ",")
+		for k := range items {
+			if strings.Contains(items[k], "~") {
+				items[k] = fmt.Sprintf("H(%d-%d)", l.low, l.high)
+			}
+		}
+		words[i] = strings.Join(items, ",")
+	}
+	return strings.Join(words, " ")
+}
+
+// cronCommand has the shell of the table run the command, with its standard input if it has one.
+func (j *Job) cronCommand(l *cronLine) {
+	shell, command := valueOf(l.env, "SHELL"), l.command
+	if shell == "" {
+		shell = "/bin/sh"
+	}
+	if !isPath(shell) {
+		shell = "/bin/sh"
+	}
+	inner := task.Quote([]string{shell, "-c", command})
+	switch bare := strings.TrimRight(command, " \t"); {
+	case l.input != nil:
+		command, shell = "printf '%s\\n' "+task.Quote(l.input)+" | "+inner, "/bin/sh"
+	case strings.HasSuffix(bare, `\`) && bare != command: // the blank is an argument
+		command, shell = inner, "/bin/sh"
+	default:
+		command = bare
+	}
+	if shell == "/bin/sh" {
+		shell = "sh"
+	}
+	j.set("shell", shell)
+	j.set("command", command)
+}
+
+// cronVariables carries the environment: what cron sets itself, and what the table says.
+func (j *Job) cronVariables(env []variable) {
+	list := []variable{{name: "SHELL", value: "/bin/sh"}, {name: "PATH", value: cronPath}}
+	for _, v := range env {
+		if faultOf(v) != "" {
+			continue
+		}
+		switch v.name {
+		case "HOME":
+			j.set("home", v.value) // and the folder it is run in
+			continue
+		case "RANDOM_DELAY":
+			if v.value != "0" {
+				j.set("spread", v.value+"m")
+			}
+		}
+		if i := slices.IndexFunc(list, func(old variable) bool { return old.name == v.name }); i >= 0 {
+			list[i] = v
+			continue
+		}
+		list = append(list, v)
+	}
+	var words []string
+	for _, v := range list {
+		words = append(words, v.name+"="+v.value)
+	}
+	j.set("environment", task.Quote(words))
+}
+
+// faultOf says why a variable is not carried; "" if it is.
+func faultOf(v variable) string {
+	switch {
+	case v.name == "LOGNAME", v.name == "USER":
+		return "cron sets it to the user of the job, whatever the table says; so does om"
+	case v.name == "HOME" && !isPath(v.value):
+		return "wanted an absolute path: jobs are run in the home of their user"
+	case v.name == "SHELL" && !isPath(v.value):
+		return "wanted an absolute path without blanks: /bin/sh runs the jobs"
+	case v.name == "RANDOM_DELAY":
+		if n, err := strconv.Atoi(v.value); err != nil || n < 0 || n > 30*24*60 {
+			return "wanted a number of minutes, of 30 days at most"
+		}
+	case strings.ContainsAny(v.name, " \t\"'=") || !writable(v.name+v.value):
+		return "wanted a name without blanks and quotes, and a value in UTF-8"
+	}
+	return ""
+}
+
+func isPath(text string) bool {
+	return filepath.IsAbs(text) && !strings.ContainsAny(text, " \t") && writable(text)
+}
+
+// valueOf returns the value of a variable, "" for one that is not set.
+func valueOf(env []variable, name string) string {
+	for _, v := range env {
+		if v.name == name {
+			return v.value
+		}
+	}
+	return ""
+}
+
+// cronSettings says once what becomes of each setting.
+func (d *Draft) cronSettings(file string, lines []cronLine) {
+	told := map[int]bool{}
+	for i := range lines {
+		for _, v := range lines[i].env {
+			if why := faultOf(v); why != "" && !told[v.line] {
+				told[v.line] = true
+				d.Losses = append(d.Losses, Loss{Place{file, v.line}, false, v.name + "=" + v.value, why})
+			}
+		}
+	}
+}
+
+// cronMail says once for each way of mail what becomes of it.
+func (d *Draft) cronMail(lines []cronLine) {
+	told := map[string]bool{}
+	for i := range d.Jobs {
+		j := &d.Jobs[i]
+		at := slices.IndexFunc(lines, func(l cronLine) bool { return l.number == j.Place.Line })
+		has := slices.ContainsFunc(lines[at].env, func(v variable) bool { return v.name == "MAILTO" })
+		loss := j.mailTo(valueOf(lines[at].env, "MAILTO"), has)
+		if loss.What != "" && !told[loss.What] {
+			told[loss.What] = true
+			d.Losses = append(d.Losses, loss)
+		}
+	}
+}
+
+// mailTo carries MAILTO.
+func (j *Job) mailTo(value string, has bool) (l Loss) {
+	switch {
+	case !has:
+		return Loss{Place{File: j.Place.File}, false, "mail to the user of a job", "cron mails what a job prints; om keeps it (om SERVICE logs), and tells whom notify_mail names"}
+	case value == "":
+		j.set("notify_mail", "")
+		return Loss{}
+	}
+	var words []string
+	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+		if !strings.Contains(word, "@") {
+			word += "@localhost"
+		}
+		words = append(words, word)
+	}
+	mail := strings.Join(words, " ")
+	j.set("notify_mail", mail)
+	return Loss{Place{File: j.Place.File}, false, "MAILTO=" + value, "om mails " + mail + " when the task fails and when it is well again (notify_on), and not each time that it prints something"}
+}

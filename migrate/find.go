@@ -1,0 +1,168 @@
+package migrate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"om/task"
+)
+
+// A Host is where files are found: "" for this one, or a folder that holds another's.
+type Host struct{ Root string }
+
+// maxForeign is how large a file of another scheduler may be.
+const maxForeign = 4 << 20
+
+func (h Host) path(parts ...string) string {
+	return filepath.Join(append([]string{cmp.Or(h.Root, "/")}, parts...)...)
+}
+
+// within is the path of a file on the host that it belongs to.
+func (h Host) within(file string) string {
+	abs, err := filepath.Abs(file)
+	root, err2 := filepath.Abs(h.path())
+	if err != nil || err2 != nil {
+		return file
+	}
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(abs, root), "/")
+}
+
+// read reads a file of sensible size.
+func read(file string) (string, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", notThere(file, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxForeign {
+		return "", fmt.Errorf("%s: wanted a regular file of at most %d MiB: %w", file, maxForeign>>20, task.ErrInvalid)
+	}
+	text, err := os.ReadFile(file)
+	return string(text), err
+}
+
+// notThere makes an error of a file that is not there one of task.ErrNotFound.
+func notThere(file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file: %w", file, task.ErrNotFound)
+	}
+	return err
+}
+
+// spools are the folders of the users' crontabs: Debian's, that of cronie, SUSE's.
+func spools() []string {
+	return []string{"var/spool/cron/crontabs", "var/spool/cron", "var/spool/cron/tabs"}
+}
+
+// Crontab reads a crontab. Whose it is is told by where it is.
+func (h Host) Crontab(file string) (CronTable, error) {
+	c := CronTable{File: file, Service: serviceName(file)}
+	at := h.within(file)
+	switch folder := filepath.Dir(at); {
+	case at == "/etc/crontab", folder == "/etc/cron.d":
+		c.Users = true
+	case isSpool(folder):
+		c.User = filepath.Base(file)
+		c.Service = "crontab-" + c.Service
+	}
+	var err error
+	c.Text, err = read(file)
+	return c, err
+}
+
+func isSpool(folder string) bool {
+	for _, spool := range spools() {
+		if folder == "/"+spool {
+			return true
+		}
+	}
+	return false
+}
+
+// UserCrontab reads the crontab of a user.
+func (h Host) UserCrontab(user string) (CronTable, error) {
+	if user == "" || strings.ContainsAny(user, "/\x00") || user == "." || user == ".." {
+		return CronTable{}, fmt.Errorf("user %q: wanted the name of a user: %w", user, task.ErrInvalid)
+	}
+	for _, spool := range spools() {
+		file := h.path(spool, user)
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			continue
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return h.Crontab(file)
+		}
+	}
+	return CronTable{}, fmt.Errorf("user %s: no crontab in %s: %w", user, h.path("var/spool/cron"), task.ErrNotFound)
+}
+
+// SystemCrontabs reads /etc/crontab, those of /etc/cron.d and those of the users. Files that cron passes over are
+// told in the losses.
+func (h Host) SystemCrontabs() (all []CronTable, losses []Loss, err error) {
+	files := []string{h.path("etc/crontab")}
+	for _, folder := range append([]string{"etc/cron.d"}, spools()...) {
+		found, err := h.files(folder)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, file := range found {
+			if why := h.passesOver(filepath.Base(file)); folder == "etc/cron.d" && why != "" {
+				losses = append(losses, Loss{Place{File: file}, false, "the whole file", why})
+				continue
+			}
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		c, err := h.Crontab(file)
+		if err == nil {
+			all = append(all, c)
+		} else if !errors.Is(err, task.ErrNotFound) {
+			return nil, nil, err
+		}
+	}
+	return all, losses, nil
+}
+
+// files lists the regular files of a folder that are not hidden. A folder that is not there has none.
+func (h Host) files(folder string) (all []string, err error) {
+	entries, err := os.ReadDir(h.path(folder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		file := h.path(folder, e.Name())
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && e.Name()[0] != '.' {
+			all = append(all, file)
+		}
+	}
+	return all, nil
+}
+
+// passesOver says why cron does not read a file of /etc/cron.d; "" if it does.
+func (h Host) passesOver(name string) string {
+	for _, end := range [...]string{"~", ".rpmsave", ".rpmorig", ".rpmnew", ".dpkg-old", ".dpkg-dist", ".dpkg-new"} {
+		if strings.HasSuffix(name, end) {
+			return "cron does not read a file with that name"
+		}
+	}
+	_, err := os.Stat(h.path("usr/sbin/crond"))
+	if err != nil && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return "Debian's cron reads files whose names have letters, digits, dashes and underscores alone"
+	}
+	return ""
+}
+
+// serviceName makes the name of a service from that of a file.
+func serviceName(file string) string {
+	base := filepath.Base(file)
+	base = strings.TrimSuffix(base, filepath.Ext(base))
+	name := strings.TrimLeft(index(base), "-_")
+	if name = name[:min(len(name), 55)]; !task.ValidName(name) || name == "node" {
+		return "imported"
+	}
+	return name
+}
