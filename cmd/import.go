@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type importOptions struct {
 	root            string
 	dryRun, replace bool
 	strict          bool
+	proveOptions
 }
 
 func importVerb(a *app) *cobra.Command {
@@ -40,17 +42,26 @@ the task. The other scheduler's files stay as they are: take the jobs out of the
 }
 
 // importCodes is the chapter of exit codes that differs from that of other verbs.
-const importCodes = `Exit codes: 0 all jobs are carried; 1 a job is left out, or with --strict anything is not carried; 2 wrong
-command line; 66 nothing to import; 77 not permitted; 78 bad configuration.`
+const importCodes = `Exit codes: 0 all jobs are carried, and what --prove finds different is explained; 1 a job is left out, a
+difference is not explained, or with --strict anything is not carried; 2 wrong command line; 66 nothing to import;
+77 not permitted; 78 bad configuration.`
 
 func addImport(c *cobra.Command, o *importOptions) {
 	f := c.Flags()
 	f.StringVar(&o.to, "to", "", "the service to make, by default named after the file")
 	f.StringVar(&o.root, "root", "", "read the files of the host under this folder")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print the service file, and write nothing")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the service file, or with --prove the proof, and write nothing")
 	f.BoolVar(&o.replace, "replace", false, "replace the service where it is there; its present version is kept")
 	f.BoolVar(&o.strict, "strict", false, "exit with 1 where anything is not carried")
 	_ = c.MarkFlagDirname("root")
+}
+
+func addProve(c *cobra.Command, o *proveOptions) {
+	f := c.Flags()
+	f.BoolVar(&o.prove, "prove", false, "compare when the other scheduler starts each job with when om does")
+	f.IntVar(&o.months, "months", 12, "how many months are compared")
+	f.Var(&o.from, "from", "since when, instead of the present")
+	f.StringArrayVar(&o.down, "down", nil, "the host is off: FROM..TO")
 }
 
 func (a *app) importCrontabVerb() *cobra.Command {
@@ -72,6 +83,9 @@ and those of all users. The lines of /etc/crontab and /etc/cron.d name a user; -
 			}
 			var drafts []migrate.Draft
 			for i := range tables {
+				if err := a.zoned(&tables[i]); err != nil {
+					return err
+				}
 				tables[i].Users = tables[i].Users || users
 				drafts = append(drafts, tables[i].Draft())
 			}
@@ -80,6 +94,7 @@ and those of all users. The lines of /etc/crontab and /etc/cron.d name a user; -
 		ValidArgsFunction: filesAllowed,
 	}
 	addImport(c, &o)
+	addProve(c, &o.proveOptions)
 	f := c.Flags()
 	f.StringVar(&user, "user", "", "the user whose crontab it is")
 	f.BoolVar(&system, "system", false, "all crontabs of the host")
@@ -130,15 +145,30 @@ func (a *app) crontab(h migrate.Host, file string) (migrate.CronTable, error) {
 	return migrate.CronTable{Text: string(text), File: "standard input", Service: "crontab"}, err
 }
 
+// zoned tells a crontab of the zones of this host.
+func (a *app) zoned(c *migrate.CronTable) (err error) {
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	c.Host, err = a.zoneNamed("Local")
+	c.Zones, c.Now = a.zoneNamed, a.Now()
+	if own := e.Node.Timezone; own != "" && own != c.Host.String() {
+		c.Zone = c.Host.String()
+	}
+	return err
+}
+
 // importRow is what became of one foreign file, for programs.
 type importRow struct {
-	Service string    `json:"service"`
-	File    string    `json:"file"`
-	Source  string    `json:"source"`
-	Written bool      `json:"written"`
-	Tasks   int       `json:"tasks"`
-	Text    string    `json:"text"`
-	Losses  []lossRow `json:"losses"`
+	Service string     `json:"service"`
+	File    string     `json:"file"`
+	Source  string     `json:"source"`
+	Written bool       `json:"written"`
+	Tasks   int        `json:"tasks"`
+	Text    string     `json:"text"`
+	Losses  []lossRow  `json:"losses"`
+	Proof   []proofRow `json:"proof"`
 }
 
 // lossRow is one thing that is not carried.
@@ -162,13 +192,19 @@ func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o impo
 	if err != nil {
 		return err
 	}
+	var p *migrate.Prover
+	if o.prove {
+		if p, err = a.prover(e, o.proveOptions); err != nil {
+			return err
+		}
+	}
 	rows := []importRow{}
 	for i := range drafts {
 		d := &drafts[i]
 		if o.to != "" {
 			d.Service = o.to
 		}
-		row, err := a.importDraft(e, d, o)
+		row, err := a.importDraft(e, p, d, o)
 		if err != nil {
 			return err
 		}
@@ -179,7 +215,7 @@ func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o impo
 }
 
 // importDraft writes one service file.
-func (a *app) importDraft(e *engine.Engine, d *migrate.Draft, o importOptions) (row importRow, err error) {
+func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft, o importOptions) (row importRow, err error) {
 	if isVerb(d.Service) && o.to == "" {
 		d.Service = "cron-" + d.Service
 	}
@@ -197,8 +233,8 @@ func (a *app) importDraft(e *engine.Engine, d *migrate.Draft, o importOptions) (
 	for _, l := range d.AllLosses() {
 		row.Losses = append(row.Losses, lossRow{l.File, l.Line, l.Job, l.What, l.Why})
 	}
-	if o.dryRun {
-		return row, nil
+	if row.Proof, err = a.proofs(p, d, text); err != nil || o.dryRun {
+		return row, err
 	}
 	row.Written = true
 	return row, place(e, d.Service, text, o.replace)
@@ -219,6 +255,9 @@ func place(e *engine.Engine, path string, text []byte, replace bool) error {
 // imported prints what became of the files.
 func (a *app) imported(rows []importRow, losses []migrate.Loss, o importOptions) error {
 	failed := o.strict && len(losses) > 0
+	for _, r := range rows {
+		failed = failed || slices.ContainsFunc(r.Proof, func(p proofRow) bool { return !p.Explained })
+	}
 	for _, l := range losses {
 		failed = failed || l.Job
 		fmt.Fprintf(a.Stderr, "%s: %s\n", a.paint(a.Stderr, yellow, "warning"), visible(l.String()))
@@ -236,16 +275,22 @@ func (a *app) printImported(rows []importRow, o importOptions) error {
 	if a.global.output != "table" && a.global.output != "plain" {
 		return a.list(listing{data: rows})
 	}
-	for _, r := range rows {
-		if o.dryRun {
-			if err := a.write(r.Text); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := a.printf("%s: %s, %s\n", r.Service, r.File, counted(r.Tasks, "task")); err != nil {
+	for i := range rows {
+		if err := a.printImport(&rows[i], o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *app) printImport(r *importRow, o importOptions) error {
+	switch {
+	case o.dryRun && !o.prove:
+		return a.write(r.Text)
+	case !o.dryRun:
+		if err := a.printf("%s: %s, %s\n", r.Service, r.File, counted(r.Tasks, "task")); err != nil {
+			return err
+		}
+	}
+	return a.printProofs(r.Proof)
 }

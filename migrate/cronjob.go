@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"om/task"
@@ -19,6 +20,12 @@ type CronTable struct {
 	Users   bool   // each line names its user, as in /etc/crontab
 	User    string // whose it is otherwise; "" for the user of om
 	Zone    string // the zone that cron goes by, where that of the node is another; "" for the same
+	Vixie   bool   // Debian's cron reads it, which does not know CRON_TZ and RANDOM_DELAY
+
+	// How clocks change, for lines of another zone: see cronie. Without it they are taken to change there alone.
+	Host  *time.Location
+	Zones func(name string) (*time.Location, error)
+	Now   time.Time
 }
 
 // cronPath is the PATH that cron gives to jobs whose table sets none.
@@ -29,6 +36,7 @@ func (c *CronTable) Draft() Draft {
 	t := readCrontab(c.Text, c.Users)
 	d := Draft{Service: c.Service, Source: c.File, Engine: "cron", Head: t.head}
 	var pending []string
+	faults := 0
 	for i := range t.lines {
 		l := &t.lines[i]
 		place := Place{c.File, l.number}
@@ -39,6 +47,7 @@ func (c *CronTable) Draft() Draft {
 			loss := Loss{place, true, l.text, l.fault}
 			d.Losses = append(d.Losses, loss)
 			pending = append(append(pending, l.comments...), lossComment(loss))
+			faults++
 			continue
 		}
 		j := Job{Index: strconv.Itoa(len(d.Jobs)), Place: place, Comments: append(pending, l.comments...)}
@@ -47,8 +56,11 @@ func (c *CronTable) Draft() Draft {
 		d.Jobs = append(d.Jobs, j)
 	}
 	d.Tail = append(pending, t.tail...)
+	if faults > 0 {
+		d.Losses = append(d.Losses, Loss{Place{File: c.File}, false, "a table with faults", "Debian's cron starts none of its lines, cronie those without a fault, and these are carried"})
+	}
 	d.cronMail(t.lines)
-	d.cronSettings(c.File, t.lines)
+	d.cronSettings(c.File, t.lines, c.Vixie)
 	return d
 }
 
@@ -59,7 +71,7 @@ func writable(text string) bool {
 
 // cronLine makes the keywords of a line.
 func (j *Job) cronLine(l *cronLine, c *CronTable) {
-	j.set("schedule", j.cronSchedule(l, c.Zone))
+	j.cronSchedule(l, c)
 	j.set("catchup", "none")
 	if l.times.reboot {
 		j.set("catchup", "last")
@@ -69,26 +81,64 @@ func (j *Job) cronLine(l *cronLine, c *CronTable) {
 		j.set("user", user)
 	}
 	j.cronCommand(l)
-	j.cronVariables(l.env)
+	j.cronVariables(l.env, c.Vixie)
 }
 
 // cronSchedule writes the times in the zone that cron takes them in.
-func (j *Job) cronSchedule(l *cronLine, zone string) string {
-	when := l.when
-	if l.times.never() {
-		j.lose(when, "no month has that day: it has no schedule")
-		return ""
+func (j *Job) cronSchedule(l *cronLine, c *CronTable) {
+	when, zone := l.when, c.Zone
+	j.clock = clock{cron: &l.times, delay: "each start is put off: by cron anew with each start of the daemon, by om always by the same part"}
+	if own := valueOf(l.env, "CRON_TZ"); own != "" && !c.Vixie {
+		zone, j.clock.zone = own, own
+		j.elsewhere(&l.times, c)
 	}
 	if strings.Contains(when, "~") {
 		when = l.times.hashed(when)
+		j.clock.remarks = append(j.clock.remarks, "cron draws the number of ~ when it reads the table, om once for all: with the number of om they are compared")
 	}
-	if own := valueOf(l.env, "CRON_TZ"); own != "" {
-		zone = own
+	if l.times.either() && !l.times.reboot {
+		j.clock.remarks = append(j.clock.remarks, "OR of day fields: a day of the month and a weekday are given, and one of them will do, in cron and in om")
 	}
-	if zone == "" || l.times.reboot {
-		return when
+	switch {
+	case l.times.reboot:
+		j.clock.unknown = "it is started with the host"
+	case l.times.never():
+		j.lose(when, "no month has that day: it has no schedule")
+		when = ""
+	case zone != "":
+		when = "CRON_TZ=" + zone + " " + when
 	}
-	return "CRON_TZ=" + zone + " " + when
+	j.set("schedule", when)
+}
+
+// elsewhere chooses what becomes of fixed times when the clocks of another zone change. cron looks at what they
+// show, so that there is no such time in a gap, and two in an overlap; but while the clocks of the host repeat an
+// hour it starts no fixed times, of no zone.
+func (j *Job) elsewhere(t *cronTimes, c *CronTable) {
+	if t.reboot || t.stars[minuteField] || t.stars[hourField] {
+		return
+	}
+	overlap := "both"
+	if c.Zones != nil {
+		zone, err := c.Zones(j.clock.zone)
+		if err != nil {
+			return
+		}
+		theirs := changes(zone, c.Now, c.Now.AddDate(1, 0, 0))
+		if len(theirs) == 0 {
+			return
+		}
+		if alike(theirs, changes(c.Host, c.Now, c.Now.AddDate(1, 0, 0))) {
+			overlap = "first"
+		}
+	}
+	j.set("dst_gap", "skip")
+	j.set("dst_overlap", overlap)
+}
+
+// alike says that all clocks change at the same instants.
+func alike(a, b []change) bool {
+	return slices.EqualFunc(a, b, func(x, y change) bool { return x.at == y.at && x.is-x.was == y.is-y.was })
 }
 
 // hashed writes what cron draws as a number that stays: H.
@@ -132,7 +182,7 @@ func (j *Job) cronCommand(l *cronLine) {
 }
 
 // cronVariables carries the environment: what cron sets itself, and what the table says.
-func (j *Job) cronVariables(env []variable) {
+func (j *Job) cronVariables(env []variable, vixie bool) {
 	list := []variable{{name: "SHELL", value: "/bin/sh"}, {name: "PATH", value: cronPath}}
 	for _, v := range env {
 		if faultOf(v) != "" {
@@ -143,7 +193,7 @@ func (j *Job) cronVariables(env []variable) {
 			j.set("home", v.value) // and the folder it is run in
 			continue
 		case "RANDOM_DELAY":
-			if v.value != "0" {
+			if v.value != "0" && !vixie {
 				j.set("spread", v.value+"m")
 			}
 		}
@@ -162,18 +212,19 @@ func (j *Job) cronVariables(env []variable) {
 
 // faultOf says why a variable is not carried; "" if it is.
 func faultOf(v variable) string {
-	switch {
-	case v.name == "LOGNAME", v.name == "USER":
+	switch v.name {
+	case "LOGNAME", "USER":
 		return "cron sets it to the user of the job, whatever the table says; so does om"
-	case v.name == "HOME" && !isPath(v.value):
-		return "wanted an absolute path: jobs are run in the home of their user"
-	case v.name == "SHELL" && !isPath(v.value):
-		return "wanted an absolute path without blanks: /bin/sh runs the jobs"
-	case v.name == "RANDOM_DELAY":
-		if n, err := strconv.Atoi(v.value); err != nil || n < 0 || n > 30*24*60 {
+	case "HOME", "SHELL":
+		if !isPath(v.value) {
+			return "wanted an absolute path without blanks: jobs have the home of their user, and /bin/sh"
+		}
+	case "RANDOM_DELAY":
+		if n, err := strconv.Atoi(v.value); err != nil || n < 0 || n > 30*24*60 || v.value[0] == '+' {
 			return "wanted a number of minutes, of 30 days at most"
 		}
-	case strings.ContainsAny(v.name, " \t\"'=") || !writable(v.name+v.value):
+	}
+	if strings.ContainsAny(v.name, " \t\"'=") || !writable(v.name+v.value) {
 		return "wanted a name without blanks and quotes, and a value in UTF-8"
 	}
 	return ""
@@ -194,11 +245,15 @@ func valueOf(env []variable, name string) string {
 }
 
 // cronSettings says once what becomes of each setting.
-func (d *Draft) cronSettings(file string, lines []cronLine) {
+func (d *Draft) cronSettings(file string, lines []cronLine, vixie bool) {
 	told := map[int]bool{}
 	for i := range lines {
 		for _, v := range lines[i].env {
-			if why := faultOf(v); why != "" && !told[v.line] {
+			why := faultOf(v)
+			if vixie && (v.name == "CRON_TZ" || v.name == "RANDOM_DELAY") {
+				why = "Debian's cron does not know it, and hands it to the jobs as any variable: so does om"
+			}
+			if why != "" && !told[v.line] {
 				told[v.line] = true
 				d.Losses = append(d.Losses, Loss{Place{file, v.line}, false, v.name + "=" + v.value, why})
 			}

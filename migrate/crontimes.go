@@ -89,7 +89,7 @@ func (t *cronTimes) readItem(field int, item string) (fault string) {
 	case err != nil || n < 1 || stepText[0] == '+':
 		return "wanted a step of 1 or more behind the slash"
 	case body != "*" && !strings.Contains(body, "-"):
-		return "a step stands behind a star or a range: cronie refuses it here, and other crons leave it out"
+		return "a step stands behind a star or a range"
 	default:
 		step = min(n, 60)
 	}

@@ -25,6 +25,7 @@ type Job struct {
 	Keywords []Keyword
 	Needs    []Need // what must hold when it is started
 	Losses   []Loss
+	clock    clock // when the other scheduler starts it
 }
 
 // A Keyword is one line of a section.

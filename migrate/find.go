@@ -60,7 +60,7 @@ func spools() []string {
 
 // Crontab reads a crontab. Whose it is is told by where it is.
 func (h Host) Crontab(file string) (CronTable, error) {
-	c := CronTable{File: file, Service: serviceName(file)}
+	c := CronTable{File: file, Service: serviceName(file), Vixie: h.Vixie()}
 	at := h.within(file)
 	switch folder := filepath.Dir(at); {
 	case at == "/etc/crontab", folder == "/etc/cron.d":
@@ -149,11 +149,17 @@ func (h Host) passesOver(name string) string {
 			return "cron does not read a file with that name"
 		}
 	}
-	_, err := os.Stat(h.path("usr/sbin/crond"))
-	if err != nil && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+	if h.Vixie() && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		return "Debian's cron reads files whose names have letters, digits, dashes and underscores alone"
 	}
 	return ""
+}
+
+// Vixie says that the host has Debian's cron.
+func (h Host) Vixie() bool {
+	_, debian := os.Stat(h.path("usr/sbin/cron"))
+	_, cronie := os.Stat(h.path("usr/sbin/crond"))
+	return debian == nil && cronie != nil
 }
 
 // serviceName makes the name of a service from that of a file.
