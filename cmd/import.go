@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,17 +28,17 @@ type importOptions struct {
 
 func importVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "import crontab",
+		Use: "import crontab|anacrontab",
 		Long: `Make service files of the jobs of another scheduler. What can't be carried is told, and stands as a comment above
 the task. The other scheduler's files stay as they are: take the jobs out of them, or both run them.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("om import: wanted crontab")
+				return usage("om import: wanted crontab or anacrontab")
 			}
-			return usage("om import %q: wanted crontab", args[0])
+			return usage("om import %q: wanted crontab or anacrontab", args[0])
 		},
 	}
-	c.AddCommand(a.importCrontabVerb())
+	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb())
 	return c
 }
 
@@ -102,6 +103,32 @@ and those of all users. The lines of /etc/crontab and /etc/cron.d name a user; -
 	return c
 }
 
+func (a *app) importAnacrontabVerb() *cobra.Command {
+	var o importOptions
+	c := &cobra.Command{
+		Use: "anacrontab [FILE]", Short: "Import an anacrontab",
+		Long: "Import an anacrontab, by default /etc/anacrontab.\n\n" + importCodes,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("om import anacrontab: wanted one file, not %q", args)
+			}
+			h := migrate.Host{Root: o.root}
+			table, err := h.Anacrontab(strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			if table.Zone, err = a.foreignZone(); err != nil {
+				return err
+			}
+			return a.importDrafts([]migrate.Draft{table.Draft()}, nil, o)
+		},
+		ValidArgsFunction: filesAllowed,
+	}
+	addImport(c, &o)
+	addProve(c, &o.proveOptions)
+	return c
+}
+
 // filesAllowed lets the shell complete the names of files.
 func filesAllowed(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveDefault
@@ -147,16 +174,25 @@ func (a *app) crontab(h migrate.Host, file string) (migrate.CronTable, error) {
 
 // zoned tells a crontab of the zones of this host.
 func (a *app) zoned(c *migrate.CronTable) (err error) {
-	e, err := a.engine()
-	if err != nil {
+	if c.Host, err = a.zoneNamed("Local"); err != nil {
 		return err
 	}
-	c.Host, err = a.zoneNamed("Local")
 	c.Zones, c.Now = a.zoneNamed, a.Now()
-	if own := e.Node.Timezone; own != "" && own != c.Host.String() {
-		c.Zone = c.Host.String()
-	}
+	c.Zone, err = a.foreignZone()
 	return err
+}
+
+// foreignZone is the zone of the host, which other schedulers go by, where node.conf names another; else "".
+func (a *app) foreignZone() (string, error) {
+	e, err := a.engine()
+	if err != nil {
+		return "", err
+	}
+	host, err := a.zoneNamed("Local")
+	if own := e.Node.Timezone; err == nil && own != "" && own != host.String() {
+		return host.String(), nil
+	}
+	return "", err
 }
 
 // importRow is what became of one foreign file, for programs.

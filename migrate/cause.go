@@ -10,7 +10,8 @@ import (
 // A clock is when another scheduler starts a job.
 type clock struct {
 	cron    *cronTimes
-	zone    string   // of cron, by CRON_TZ; "" for the host's
+	zone    string // of cron, by CRON_TZ; "" for the host's
+	days    *anacronDays
 	delay   string   // what is said of a delay by chance
 	remarks []string // what is said besides
 	unknown string   // why it can't be told
@@ -66,7 +67,10 @@ func (p *Prover) causes(j *Job) []change {
 }
 
 // cause says why a start is different; "" where that is not known.
-func (p *Prover) cause(at int64, d *Difference, causes []change) string {
+func (p *Prover) cause(at int64, d *Difference, j *Job, causes []change) string {
+	if j.clock.days != nil {
+		return j.clock.days.cause()
+	}
 	for _, down := range p.Down {
 		if at == down.To.Unix() {
 			return "missed while off: om makes up for what it missed (catchup), and the other does not"

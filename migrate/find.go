@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"om/task"
@@ -171,4 +172,54 @@ func serviceName(file string) string {
 		return "imported"
 	}
 	return name
+}
+
+// Anacrontab reads an anacrontab, "" for that of the host.
+func (h Host) Anacrontab(file string) (a AnacronTable, err error) {
+	if file == "" {
+		file = h.path("etc/anacrontab")
+	}
+	a = AnacronTable{File: file, Service: serviceName(file)}
+	if h.within(file) == "/etc/anacrontab" {
+		a.Service, a.User, a.Hours = "anacron", "root", h.anacronHours()
+	}
+	a.Text, err = read(file)
+	return a, err
+}
+
+// anacronHours is when the host starts anacron, by its timer or its line in /etc/cron.d, as Debian has them: in so many
+// hours of the day, as in 7-24. It is "" where that can't be told, or is all day.
+func (h Host) anacronHours() string {
+	for _, file := range []string{"etc/systemd/system/anacron.timer", "lib/systemd/system/anacron.timer", "usr/lib/systemd/system/anacron.timer"} {
+		if text, err := read(h.path(file)); err == nil {
+			for line := range strings.Lines(text) {
+				if _, hours, ok := strings.Cut(line, "OnCalendar=*-*-* "); ok {
+					return hoursOf(hours, "..")
+				}
+			}
+			return ""
+		}
+	}
+	text, err := read(h.path("etc/cron.d/anacron"))
+	if err != nil {
+		return ""
+	}
+	t := readCrontab(text, true)
+	if len(t.lines) != 1 || t.lines[0].fault != "" {
+		return ""
+	}
+	words := strings.Fields(t.lines[0].when)
+	return hoursOf(words[min(1, len(words)-1)], "-")
+}
+
+// hoursOf reads a range of hours, as in 07..23:30, to the end of its last hour.
+func hoursOf(text, between string) string {
+	first, last, _ := strings.Cut(text, between)
+	last, _, _ = strings.Cut(strings.TrimSpace(last), ":")
+	from, err := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	if err != nil || err2 != nil || from < 0 || from > to || to > 23 || to-from == 23 {
+		return ""
+	}
+	return fmt.Sprintf("%d-%d", from, to+1)
 }

@@ -90,6 +90,10 @@ func draftOf(t *testing.T, name string, files []txtar.File) *migrate.Draft {
 		c := migrate.CronTable{Text: string(first.Data), File: first.Name, Service: "s", Users: strings.HasPrefix(first.Name, "etc/")}
 		d := c.Draft()
 		return &d
+	case "anacrontab":
+		a := migrate.AnacronTable{Text: string(first.Data), File: first.Name, Service: "s"}
+		d := a.Draft()
+		return &d
 	}
 	t.Fatalf("%s: what is that?", name)
 	return nil

@@ -116,12 +116,12 @@ func (p *Prover) compared(j *Job, t *task.Task) (c comparison, err error) {
 		return c, err
 	}
 	ours := p.ours(cal, t, p.rooms[0][:0])
-	theirs, err := p.theirs(j, cal, ours, p.rooms[1][:0])
+	theirs, ours, err := p.theirs(j, cal, ours, p.rooms[1][:0])
 	if err != nil {
 		return c, err
 	}
 	p.rooms = [2][]start{ours, theirs}
-	c = comparison{total(theirs), total(ours), p.compare(theirs, ours, p.causes(j))}
+	c = comparison{total(theirs), total(ours), p.compare(theirs, ours, j)}
 	if p.known == nil {
 		p.known = map[string]comparison{}
 	}
@@ -174,16 +174,19 @@ func catchup(t *task.Task) schedule.Catchup {
 	return c
 }
 
-// theirs appends the starts of the other scheduler.
-func (p *Prover) theirs(j *Job, cal *schedule.Schedule, ours, all []start) ([]start, error) {
+// theirs appends the starts of the other scheduler. Those of om are returned as they compare with them.
+func (p *Prover) theirs(j *Job, cal *schedule.Schedule, ours, all []start) (theirs, compared []start, err error) {
 	c := &j.clock
+	if c.days != nil {
+		return c.days.starts(p, all), p.days(ours), nil
+	}
 	wakes, err := p.cronWakes(c.zone)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	times := *c.cron
 	times.draw(cal, ours)
-	return p.off(times.starts(wakes, all)), nil
+	return p.off(times.starts(wakes, all)), ours, nil
 }
 
 // off takes away what is missed while the host is off.
@@ -234,7 +237,8 @@ func (t *cronTimes) draw(cal *schedule.Schedule, ours []start) {
 }
 
 // compare returns where two sequences of starts differ. Differences in a row with one cause are one.
-func (p *Prover) compare(theirs, ours []start, causes []change) (all []Difference) {
+func (p *Prover) compare(theirs, ours []start, j *Job) (all []Difference) {
+	causes := p.causes(j)
 	for len(theirs) > 0 || len(ours) > 0 {
 		d := Difference{Count: 1}
 		var at int64
@@ -251,7 +255,7 @@ func (p *Prover) compare(theirs, ours []start, causes []change) (all []Differenc
 			continue
 		}
 		d.At = time.Unix(at, 0).In(p.Host)
-		d.Until, d.Cause = d.At, p.cause(at, &d, causes)
+		d.Until, d.Cause = d.At, p.cause(at, &d, j, causes)
 		if n := len(all) - 1; n >= 0 && all[n].joins(&d) {
 			all[n].Until, all[n].Count = d.At, all[n].Count+1
 			all[n].Theirs, all[n].Ours = all[n].Theirs+d.Theirs, all[n].Ours+d.Ours

@@ -11,11 +11,25 @@ import (
 // Write returns the text of the service file. It is read back as node has it: a value that om refuses is left
 // out, and becomes a loss. The error is for a task that would not be read as it was meant, and is om's own fault.
 func (d *Draft) Write(node service.Node) ([]byte, error) {
+	d.dropUnwritable()
 	for {
 		p := page{Draft: d, common: d.common(), node: node}
 		text, err := p.settle()
 		if err != nil || !p.repair(text) {
 			return text, err
+		}
+	}
+}
+
+// dropUnwritable takes out what a file can't hold.
+func (d *Draft) dropUnwritable() {
+	p := page{Draft: d}
+	for i := len(d.Jobs) - 1; i >= 0; i-- {
+		jobs := len(d.Jobs)
+		for _, k := range slices.Clone(d.Jobs[i].Keywords) {
+			if len(d.Jobs) == jobs && !writable(k.Value) {
+				p.refused(i, service.Problem{Keyword: k.Name, Wanted: "wanted UTF-8 without control characters: put the command in a script"})
+			}
 		}
 	}
 }
@@ -249,6 +263,7 @@ func (p *page) refused(i int, q service.Problem) {
 		why += "; " + q.Hint
 	}
 	value, ok := j.get(q.Keyword)
+	value = strings.ToValidUTF8(value, "?")
 	if ok && slices.Contains([]string{"notify_mail", "description", "spread"}, q.Keyword) {
 		j.lose(q.Keyword+" = "+value, why)
 		j.Keywords = slices.DeleteFunc(j.Keywords, func(k Keyword) bool { return k.Name == q.Keyword })
