@@ -28,17 +28,17 @@ type importOptions struct {
 
 func importVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "import crontab|anacrontab",
+		Use: "import crontab|anacrontab|systemd",
 		Long: `Make service files of the jobs of another scheduler. What can't be carried is told, and stands as a comment above
 the task. The other scheduler's files stay as they are: take the jobs out of them, or both run them.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("om import: wanted crontab or anacrontab")
+				return usage("om import: wanted crontab, anacrontab or systemd")
 			}
-			return usage("om import %q: wanted crontab or anacrontab", args[0])
+			return usage("om import %q: wanted crontab, anacrontab or systemd", args[0])
 		},
 	}
-	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb())
+	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb(), a.importSystemdVerb())
 	return c
 }
 
@@ -127,6 +127,70 @@ func (a *app) importAnacrontabVerb() *cobra.Command {
 	addImport(c, &o)
 	addProve(c, &o.proveOptions)
 	return c
+}
+
+func (a *app) importSystemdVerb() *cobra.Command {
+	var o importOptions
+	var system, keep bool
+	c := &cobra.Command{
+		Use: "systemd TIMER|FILE|FOLDER ... | --system", Short: "Import timers of systemd with their services",
+		Long: `Import timers and the services that they start: by name, as files, all of a folder, or with --system all that are
+enabled. Each timer makes a service of its own, or with --to a task of that one.
+
+` + importCodes,
+		Example: `  om import systemd logrotate.timer --dry-run
+  om import systemd --system --keep-units --to timers`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			timers, err := timersOf(migrate.Host{Root: o.root}, args, system)
+			if err != nil {
+				return err
+			}
+			zone, err := a.foreignZone()
+			if err != nil {
+				return err
+			}
+			for i := range timers {
+				timers[i].Zone, timers[i].KeepUnits = zone, keep
+			}
+			return a.importDrafts(timerDrafts(timers, o.to), nil, o)
+		},
+		ValidArgsFunction: filesAllowed,
+	}
+	addImport(c, &o)
+	addProve(c, &o.proveOptions)
+	f := c.Flags()
+	f.BoolVar(&system, "system", false, "all timers that are enabled")
+	f.BoolVar(&keep, "keep-units", false, "have systemctl start the services, and carry the timers alone")
+	return c
+}
+
+func timersOf(h migrate.Host, args []string, system bool) ([]migrate.Timer, error) {
+	switch {
+	case system && len(args) > 0:
+		return nil, usage("--system is all timers that are enabled: it takes no names")
+	case system:
+		return h.EnabledTimers()
+	case len(args) == 0:
+		return nil, usage("om import systemd: wanted timers, files or folders, or --system")
+	}
+	return h.Timers(args)
+}
+
+// timerDrafts makes a draft for each timer, or one for all where the service is named.
+func timerDrafts(timers []migrate.Timer, to string) (drafts []migrate.Draft) {
+	for i := range timers {
+		t := &timers[i]
+		if to != "" && i > 0 {
+			t.Path = to
+			drafts[0].AddTimer(t)
+			continue
+		}
+		if to != "" {
+			t.Path = to
+		}
+		drafts = append(drafts, t.Draft())
+	}
+	return drafts
 }
 
 // filesAllowed lets the shell complete the names of files.

@@ -9,12 +9,13 @@ import (
 
 // A clock is when another scheduler starts a job.
 type clock struct {
-	cron    *cronTimes
-	zone    string // of cron, by CRON_TZ; "" for the host's
-	days    *anacronDays
-	delay   string   // what is said of a delay by chance
-	remarks []string // what is said besides
-	unknown string   // why it can't be told
+	cron     *cronTimes
+	zone     string // of cron, by CRON_TZ; "" for the host's
+	days     *anacronDays
+	calendar string   // of systemd
+	delay    string   // what is said of a delay by chance
+	remarks  []string // what is said besides
+	unknown  string   // why it can't be told
 }
 
 // key is the same for jobs with the same times in both schedulers; "" where chance or names have a part.
@@ -82,7 +83,7 @@ func (p *Prover) cause(at int64, d *Difference, j *Job, causes []change) string 
 		case shift > 0 && at >= c.at-shift && at < c.at+shift:
 			return c.gap(d)
 		case shift < 0 && at >= c.at+shift && at < c.at-shift:
-			return c.overlap(d)
+			return c.overlap(d, j)
 		}
 	}
 	return ""
@@ -98,9 +99,12 @@ func (c *change) gap(d *Difference) string {
 }
 
 // overlap is for clocks that are set back.
-func (c *change) overlap(d *Difference) string {
+func (c *change) overlap(d *Difference, j *Job) string {
 	text := "DST overlap: the clocks of " + c.zone.String() + " show " + c.hours(c.is, c.was) + " twice"
-	if c.elsewhere && d.Theirs == 0 {
+	switch {
+	case j.clock.calendar != "" && d.Theirs == 0:
+		return text + "; systemd starts nothing in the second hour, and a cadence of om goes on"
+	case c.elsewhere && d.Theirs == 0:
 		return text + "; cron starts no fixed times of another zone in the second hour"
 	}
 	return text

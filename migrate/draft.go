@@ -36,6 +36,7 @@ type Need struct {
 	Index string // of the section [condition#INDEX]
 	What  string // as the foreign file has it
 	Check string // a command that succeeds where it holds
+	User  string // who runs it; "" for the user of om
 }
 
 // A Place is where something stands in a foreign file.

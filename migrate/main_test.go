@@ -90,6 +90,11 @@ func draftOf(t *testing.T, name string, files []txtar.File) *migrate.Draft {
 		c := migrate.CronTable{Text: string(first.Data), File: first.Name, Service: "s", Users: strings.HasPrefix(first.Name, "etc/")}
 		d := c.Draft()
 		return &d
+	case "systemd":
+		t := timerOf(files)
+		t.KeepUnits = strings.Contains(name, "-keep")
+		d := t.Draft()
+		return &d
 	case "anacrontab":
 		a := migrate.AnacronTable{Text: string(first.Data), File: first.Name, Service: "s"}
 		d := a.Draft()
@@ -97,6 +102,26 @@ func draftOf(t *testing.T, name string, files []txtar.File) *migrate.Draft {
 	}
 	t.Fatalf("%s: what is that?", name)
 	return nil
+}
+
+// timerOf reads the units of an archive: a timer, a service, and drop-ins of them in folders.
+func timerOf(files []txtar.File) migrate.Timer {
+	units := map[string]*migrate.Unit{}
+	for _, f := range files {
+		name, _, _ := strings.Cut(f.Name, ".d/")
+		if units[name] == nil {
+			units[name] = &migrate.Unit{Name: name}
+		}
+		units[name].Add(f.Name, string(f.Data))
+	}
+	timer := units[files[0].Name]
+	t := migrate.Timer{Timer: timer, Path: "s", System: true, Target: migrate.TimerTarget(timer)}
+	if strings.HasSuffix(t.Target, ".service") {
+		if t.Service = units[t.Target]; t.Service == nil {
+			t.Service = &migrate.Unit{Name: t.Target}
+		}
+	}
+	return t
 }
 
 // valid makes sure that a service file that was written has no errors, and has all jobs.

@@ -177,8 +177,12 @@ func catchup(t *task.Task) schedule.Catchup {
 // theirs appends the starts of the other scheduler. Those of om are returned as they compare with them.
 func (p *Prover) theirs(j *Job, cal *schedule.Schedule, ours, all []start) (theirs, compared []start, err error) {
 	c := &j.clock
-	if c.days != nil {
+	switch {
+	case c.days != nil:
 		return c.days.starts(p, all), p.days(ours), nil
+	case c.calendar != "":
+		theirs, err = p.calendarStarts(j, len(ours), all)
+		return theirs, ours, err
 	}
 	wakes, err := p.cronWakes(c.zone)
 	if err != nil {

@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"om/service"
@@ -66,8 +68,8 @@ func order() []string {
 	return []string{
 		"description", "schedule", "timezone", "dst_gap", "dst_overlap", "spread", "catchup", "overlap", "lock", "run_requires",
 		"user", "group", "extra_groups", "home", "cwd", "umask", "shell",
-		"pre_run", "blocking_pre_run", "command", "post_run", "blocking_post_run", "on_error",
-		"environment_file", "environment",
+		"trigger_user", "pre_run", "blocking_pre_run", "command", "post_run", "blocking_post_run", "on_error",
+		"environment_file", "environment", "nice", "ionice", "timeout", "stop_timeout", "stop_signal", "leftover", "retcodes", "notify_mail",
 	}
 }
 
@@ -101,7 +103,7 @@ func (p *page) write() []byte {
 	}
 	for _, l := range p.Losses {
 		if !l.Job {
-			b.WriteString(lossComment(l))
+			b.WriteString(p.lossComment(l))
 		}
 	}
 	if len(p.common) > 0 {
@@ -124,10 +126,15 @@ func (p *page) write() []byte {
 
 func (p *page) jobs() string {
 	var b strings.Builder
+	written := map[string]bool{}
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		for _, n := range j.Needs {
 			name := "condition#" + n.Index
+			if written[name] {
+				continue
+			}
+			written[name] = true
 			b.WriteString("\n" + comment("# "+n.What) + "[" + name + "]\n")
 			p.section(&b, name, needKeywords(n))
 		}
@@ -136,7 +143,7 @@ func (p *page) jobs() string {
 			b.WriteString(comment(line))
 		}
 		for _, l := range j.Losses {
-			b.WriteString(lossComment(l))
+			b.WriteString(p.lossComment(l))
 		}
 		b.WriteString("[task#" + j.Index + "]\n")
 		p.section(&b, "task#"+j.Index, p.own(j))
@@ -146,7 +153,11 @@ func (p *page) jobs() string {
 
 // needKeywords are those of the resource that a condition is. It says nothing of where the service is.
 func needKeywords(n Need) []Keyword {
-	return []Keyword{{"check", n.Check}, {"optional", "true"}}
+	all := []Keyword{{"check", n.Check}, {"optional", "true"}}
+	if n.User != "" {
+		all = append(all, Keyword{"user", n.User})
+	}
+	return all
 }
 
 // own returns the keywords of a job that [DEFAULT] does not have.
@@ -200,6 +211,14 @@ func comment(line string) string {
 		line = "# " + line
 	}
 	return line + "\n"
+}
+
+// lossComment is a loss as a comment, with its place: a line where there is one file.
+func (p *page) lossComment(l Loss) string {
+	if l.Line > 0 && l.File != p.Source {
+		return comment("# " + filepath.Base(l.File) + ":" + strconv.Itoa(l.Line) + ": " + l.Text())
+	}
+	return lossComment(l)
 }
 
 func lossComment(l Loss) string {
