@@ -28,17 +28,17 @@ type importOptions struct {
 
 func importVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "import crontab|anacrontab|systemd",
+		Use: "import crontab|anacrontab|systemd|opensvc",
 		Long: `Make service files of the jobs of another scheduler. What can't be carried is told, and stands as a comment above
 the task. The other scheduler's files stay as they are: take the jobs out of them, or both run them.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("om import: wanted crontab, anacrontab or systemd")
+				return usage("om import: wanted crontab, anacrontab, systemd or opensvc")
 			}
-			return usage("om import %q: wanted crontab, anacrontab or systemd", args[0])
+			return usage("om import %q: wanted crontab, anacrontab, systemd or opensvc", args[0])
 		},
 	}
-	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb(), a.importSystemdVerb())
+	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb(), a.importSystemdVerb(), a.importOpenSVCVerb())
 	return c
 }
 
@@ -161,6 +161,35 @@ enabled. Each timer makes a service of its own, or with --to a task of that one.
 	f := c.Flags()
 	f.BoolVar(&system, "system", false, "all timers that are enabled")
 	f.BoolVar(&keep, "keep-units", false, "have systemctl start the services, and carry the timers alone")
+	return c
+}
+
+func (a *app) importOpenSVCVerb() *cobra.Command {
+	var o importOptions
+	c := &cobra.Command{
+		Use: "opensvc [FILE|FOLDER ...]", Short: "Import services of OpenSVC",
+		Long: `Import the files of OpenSVC's services, by default all of /etc/opensvc. They stay as they are, but for what om refuses,
+which becomes comments, and for keywords that make om do what the agents do.
+
+` + importCodes,
+		RunE: func(_ *cobra.Command, args []string) error {
+			files, err := migrate.Host{Root: o.root}.OpenSVC(args)
+			if err != nil {
+				return err
+			}
+			e, err := a.engine()
+			if err != nil {
+				return err
+			}
+			var drafts []migrate.Draft
+			for i := range files {
+				drafts = append(drafts, files[i].Draft(e.Node))
+			}
+			return a.importDrafts(drafts, nil, o)
+		},
+		ValidArgsFunction: filesAllowed,
+	}
+	addImport(c, &o)
 	return c
 }
 
@@ -328,7 +357,7 @@ func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft,
 	}
 	row = importRow{
 		Service: d.Service, File: filepath.Join(e.ConfigDir, d.Service+".conf"), Source: d.Source,
-		Tasks: len(d.Jobs), Text: string(text), Losses: []lossRow{},
+		Tasks: d.Tasks(), Text: string(text), Losses: []lossRow{},
 	}
 	for _, l := range d.AllLosses() {
 		row.Losses = append(row.Losses, lossRow{l.File, l.Line, l.Job, l.What, l.Why})

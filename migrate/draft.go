@@ -15,6 +15,8 @@ type Draft struct {
 	Jobs    []Job
 	Tail    []string // comments behind the last job
 	Losses  []Loss   // of the file as a whole, and of jobs that are left out
+	text    []byte   // the file, where it is taken over as it is
+	tasks   int      // how many it has then
 }
 
 // A Job is one foreign job, as a task of a service file has it.
@@ -73,6 +75,9 @@ func (l Loss) Text() string {
 	}
 	return "not carried: " + l.What + ": " + l.Why
 }
+
+// Tasks counts the tasks.
+func (d *Draft) Tasks() int { return max(len(d.Jobs), d.tasks) }
 
 // AllLosses returns the losses of the file and of its jobs, in the order of the foreign file.
 func (d *Draft) AllLosses() []Loss {

@@ -223,3 +223,47 @@ func hoursOf(text, between string) string {
 	}
 	return fmt.Sprintf("%d-%d", from, to+1)
 }
+
+// OpenSVC reads the files of services: those that are named, or of folders, or with none those of the host's agent.
+func (h Host) OpenSVC(words []string) (all []OpenSVC, err error) {
+	var files []string
+	if len(words) == 0 {
+		words = []string{h.path("etc/opensvc")}
+	}
+	for _, word := range words {
+		if info, err := os.Stat(word); err != nil || !info.IsDir() {
+			files = append(files, word)
+			continue
+		}
+		for _, pattern := range []string{"*.conf", "namespaces/*/svc/*.conf"} {
+			found, err := filepath.Glob(filepath.Join(word, pattern))
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, found...)
+		}
+	}
+	for _, file := range files {
+		path := opensvcPath(file)
+		if path == "node" || path == "cluster" {
+			continue
+		}
+		text, err := read(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, OpenSVC{text, file, path})
+	}
+	return all, nil
+}
+
+// opensvcPath is the path of the service that a file is of: namespaces/NAMESPACE/svc/NAME.conf, or NAME.conf.
+func opensvcPath(file string) string {
+	name := strings.TrimSuffix(filepath.Base(file), ".conf")
+	folder := filepath.Dir(file)
+	above := filepath.Dir(folder)
+	if filepath.Base(folder) == "svc" && filepath.Base(filepath.Dir(above)) == "namespaces" {
+		return filepath.Base(above) + "/" + name
+	}
+	return name
+}

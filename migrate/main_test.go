@@ -90,6 +90,10 @@ func draftOf(t *testing.T, name string, files []txtar.File) *migrate.Draft {
 		c := migrate.CronTable{Text: string(first.Data), File: first.Name, Service: "s", Users: strings.HasPrefix(first.Name, "etc/")}
 		d := c.Draft()
 		return &d
+	case "opensvc":
+		o := migrate.OpenSVC{Text: string(first.Data), File: first.Name, Path: "s"}
+		d := o.Draft(node())
+		return &d
 	case "systemd":
 		t := timerOf(files)
 		t.KeepUnits = strings.Contains(name, "-keep")
@@ -133,8 +137,8 @@ func valid(tb testing.TB, d *migrate.Draft, text []byte) {
 			tb.Errorf("%s\n%s", p, text)
 		}
 	}
-	if len(s.Tasks) != len(d.Jobs) {
-		tb.Errorf("%d tasks for %d jobs\n%s", len(s.Tasks), len(d.Jobs), text)
+	if len(s.Tasks) != d.Tasks() {
+		tb.Errorf("%d tasks for %d jobs\n%s", len(s.Tasks), d.Tasks(), text)
 	}
 	for _, j := range d.Jobs {
 		for _, k := range j.Keywords {

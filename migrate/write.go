@@ -13,6 +13,9 @@ import (
 // Write returns the text of the service file. It is read back as node has it: a value that om refuses is left
 // out, and becomes a loss. The error is for a task that would not be read as it was meant, and is om's own fault.
 func (d *Draft) Write(node service.Node) ([]byte, error) {
+	if d.text != nil {
+		return d.text, nil
+	}
 	d.dropUnwritable()
 	for {
 		p := page{Draft: d, common: d.common(), node: node}
