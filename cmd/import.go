@@ -298,6 +298,7 @@ type importRow struct {
 	Text    string     `json:"text"`
 	Losses  []lossRow  `json:"losses"`
 	Proof   []proofRow `json:"proof"`
+	engine  string
 }
 
 // lossRow is one thing that is not carried.
@@ -357,7 +358,7 @@ func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft,
 	}
 	row = importRow{
 		Service: d.Service, File: filepath.Join(e.ConfigDir, d.Service+".conf"), Source: d.Source,
-		Tasks: d.Tasks(), Text: string(text), Losses: []lossRow{},
+		Tasks: d.Tasks(), Text: string(text), Losses: []lossRow{}, engine: d.Engine,
 	}
 	for _, l := range d.AllLosses() {
 		row.Losses = append(row.Losses, lossRow{l.File, l.Line, l.Job, l.What, l.Why})
@@ -394,10 +395,23 @@ func (a *app) imported(rows []importRow, losses []migrate.Loss, o importOptions)
 	if err := a.printImported(rows, o); err != nil {
 		return err
 	}
+	a.hintTwice(rows)
 	if failed {
 		return codeError(exitFailed)
 	}
 	return nil
+}
+
+// hintTwice says that the other scheduler goes on.
+func (a *app) hintTwice(rows []importRow) {
+	if a.global.quiet || !slices.ContainsFunc(rows, func(r importRow) bool { return r.Written }) {
+		return
+	}
+	ends := map[string]string{
+		"cron": "take their lines out of its tables", "anacron": "take their lines out of its table", "systemd": "systemctl disable --now ends a timer",
+		"opensvc": "take their schedules out of its files",
+	}[rows[0].engine]
+	fmt.Fprintf(a.Stderr, "hint: %s starts these jobs too: %s\n", rows[0].engine, ends)
 }
 
 func (a *app) printImported(rows []importRow, o importOptions) error {

@@ -55,6 +55,10 @@ func TestScripts(t *testing.T) {
 }
 
 func setup(env *testscript.Env) error {
+	docs, err := filepath.Abs(filepath.Join("..", "docs"))
+	if err != nil {
+		return err
+	}
 	for _, dir := range []string{"etc", "home"} {
 		if err := os.MkdirAll(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
 			return err
@@ -67,6 +71,7 @@ func setup(env *testscript.Env) error {
 		"HOME":          filepath.Join(env.WorkDir, "home"),
 		"TZ":            "UTC",
 		"TERM":          "dumb",
+		"DOCS":          docs,
 	} {
 		env.Setenv(name, value)
 	}
