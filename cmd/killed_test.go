@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"om/task"
 )
 
 // record is what history says of a run.
@@ -69,6 +71,9 @@ func TestKilledAnywhere(t *testing.T) {
 		if id := strings.TrimPrefix(line, "begin "); !seen[id] {
 			t.Errorf("run %s began and is not on record", id)
 		}
+	}
+	for _, r := range runs {
+		task.Sweep(r.ID) // of the last ones that were killed nobody else does
 	}
 	t.Logf("%d rounds: %d on record, %d began, %d ended", rounds, len(runs), len(began), len(ended))
 	if out, err := omIn(t, dir, "state", "check").CombinedOutput(); err != nil {

@@ -43,17 +43,10 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 	for i, v := range views {
 		turns[i] = state.Turn{Before: v.before, After: v.after, Slots: v.slots, Run: v.run, Limit: v.limit}
 	}
-	var dead []task.Run
-	taken, err := db.Decide(ctx, turns, func(run task.Run) bool {
-		alive := s.alive(run)
-		if !alive {
-			dead = append(dead, run)
-		}
-		return alive
-	})
-	for _, run := range dead { // marked as lost with the claims
-		task.Sweep(run.ID)
-		s.giveBack(ctx, run.ID)
+	found := dead{Engine: s.Engine}
+	taken, err := db.Decide(ctx, turns, found.alive)
+	if buried := found.bury(ctx, db); buried != nil {
+		s.report.problem("%v", buried)
 	}
 	if errors.Is(err, task.ErrInvalid) && len(views) > 1 {
 		return s.eachAlone(ctx, db, views)

@@ -172,6 +172,34 @@ func TestRepeatIsPlannedFirst(t *testing.T) {
 	}
 }
 
+// A run that a claim finds dead is repeated, as one that was found before would be.
+func TestDeadInAClaim(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
+	ctx := context.Background()
+	v.tickAt()
+	db, err := v.NodeRecord(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := v.newest()
+	found := dead{Engine: v.Engine}
+	gone := run
+	gone.PID, gone.BootID = 1<<22+1, "another"
+	if found.alive(gone) || !found.alive(run) || len(found.runs) != 1 {
+		t.Fatalf("dead are %+v", found.runs)
+	}
+	if err := db.Settle(ctx, []task.Outcome{{RunID: run.ID, State: task.Lost, StartedAt: line.now, EndedAt: line.now}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := found.bury(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	_, cursors := v.onRecord()
+	if r := cursors[run.Task].Retry; r.Attempt != 2 || !r.Slot.Equal(run.Slot) {
+		t.Errorf("the repeat that is planned: %+v", r)
+	}
+}
+
 // A thaw starts nothing of the time before, and no slot is without a decision.
 func TestThawAccounts(t *testing.T) {
 	v, line := atMinute(t, everyMinute)

@@ -86,6 +86,36 @@ func (e *Engine) planLost(ctx context.Context, db *state.DB, found *services, ru
 	return e.afterRun(ctx, db, found, now)
 }
 
+// dead gathers the runs that a claim finds dead, and so marks as lost.
+type dead struct {
+	*Engine
+	runs []task.Run
+}
+
+// alive is Engine.alive, and remembers.
+func (d *dead) alive(run task.Run) bool {
+	alive := d.Engine.alive(run)
+	if !alive {
+		d.runs = append(d.runs, run)
+	}
+	return alive
+}
+
+// bury does for them what markLost does for those that it finds.
+func (d *dead) bury(ctx context.Context, db *state.DB) error {
+	var errs []error
+	found := services{Engine: d.Engine}
+	for _, run := range d.runs {
+		task.Sweep(run.ID)
+		now, err := db.Run(ctx, run.ID)
+		if err == nil && now.State == task.Lost {
+			err = d.afterRun(ctx, db, &found, now)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // recordOf opens the record that has the runs of path: the service's own, or the node's.
 func (e *Engine) recordOf(ctx context.Context, path string) (*state.DB, error) {
 	if path == "" {

@@ -210,17 +210,27 @@ func (r *runner) one(ctx context.Context, p Selected) Result {
 	return r.execute(ctx, res, run, job)
 }
 
+// claim makes the run durable, in the name of this process.
+func (r *runner) claim(ctx context.Context, t *task.Task, run task.Run) (task.Run, error) {
+	limit := t.MaxParallel
+	if t.Overlap == task.OverlapAllow || r.req.Force {
+		limit = 0
+	}
+	if err := hold(&run); err != nil {
+		return run, err
+	}
+	found := dead{Engine: r.Engine}
+	claimed, err := r.db.Claim(ctx, run, limit, found.alive)
+	if buried := found.bury(ctx, r.db); buried != nil {
+		r.note(t.ID.RID, Warning, task.Text(buried))
+	}
+	return claimed, err
+}
+
 // execute claims, supervises and settles. From the claim on the run is settled whatever happens,
 // also where the context is done.
 func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task.Job) Result {
-	limit := res.Task.MaxParallel
-	if res.Task.Overlap == task.OverlapAllow || r.req.Force {
-		limit = 0
-	}
-	err := hold(&run)
-	if err == nil {
-		run, err = r.db.Claim(ctx, run, limit, r.alive)
-	}
+	run, err := r.claim(ctx, &res.Task, run)
 	if err != nil {
 		res.Err = r.taken(ctx, res, err)
 		return res

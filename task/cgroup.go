@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,32 +160,92 @@ func removeBelow(dir string) {
 	}
 }
 
-// release moves what outlives the run into base, where this process is, and removes the leaf.
-func (l *leaf) release(base string) {
+// release moves what outlives the run into base, where this process is, and removes the leaf. It returns the folder of
+// one that can't be removed yet.
+func (l *leaf) release(base string) (left string) {
 	for range 5 {
 		if l.remove() {
-			return
+			return ""
 		}
 		for _, pid := range l.pids() {
 			_ = os.WriteFile(base+"/cgroup.procs", []byte(strconv.Itoa(pid)), 0)
 		}
 	}
+	left = l.dir
 	_ = unix.Close(l.fd)
 	*l = leaf{}
+	return left
 }
 
-// Sweep removes the cgroup of a run that nobody supervises any more, if it is empty. A process that has only just
-// ended may be counted in it for a moment.
+// A process that has been waited for may be counted in its cgroup for a moment still: the kernel takes it out when
+// it has left its processor (Linux 6.18). So long is the patience with cgroups that are to be removed.
+const (
+	sweepFirst = time.Millisecond // doubled each time
+	sweepFor   = 500 * time.Millisecond
+)
+
+// removed takes an empty cgroup away, and reports whether it is gone.
+func removed(dir string) bool {
+	if errors.Is(unix.Rmdir(dir), unix.EBUSY) {
+		removeBelow(dir)
+		return !errors.Is(unix.Rmdir(dir), unix.EBUSY)
+	}
+	return true
+}
+
+// emptied is the cgroups of runs that are over, which could not be removed yet.
+type emptied struct {
+	dirs  []string
+	pause time.Duration
+	again instant // when to try, 0 for nothing to do
+	until instant // and how long: something is in them that nobody can move
+}
+
+// add takes a cgroup that is left.
+func (e *emptied) add(dir string) {
+	if dir == "" {
+		return
+	}
+	now := monotonic()
+	e.dirs, e.until = append(e.dirs, dir), now.after(sweepFor)
+	e.pause = sweepFirst
+	if e.again == 0 {
+		e.again = now.after(e.pause)
+	}
+}
+
+// sweep removes what can be removed.
+func (e *emptied) sweep(now instant) {
+	e.dirs = slices.DeleteFunc(e.dirs, removed)
+	e.pause *= 2
+	e.again = now.after(e.pause)
+	if len(e.dirs) == 0 || e.until.due(now) {
+		*e = emptied{}
+	}
+}
+
+// sweepOld removes the cgroups of runs whose supervisor was killed before it could. One of a run that goes on has
+// processes, and one that is about to begin is young; else that run goes on without.
+func sweepOld(base string, now time.Time) {
+	if base == "" {
+		return
+	}
+	entries, _ := os.ReadDir(base)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), leafPrefix) && now.Sub(info.ModTime()) > time.Minute {
+			removed(path.Join(base, e.Name()))
+		}
+	}
+}
+
+// Sweep removes the cgroup of a run that nobody supervises any more, if it is empty.
 func Sweep(runID string) {
 	t := outside(runID)
 	if t.leaf.dir == "" {
 		return
 	}
-	for range 5 {
-		if !errors.Is(unix.Rmdir(t.leaf.dir), unix.EBUSY) {
-			return
-		}
-		removeBelow(t.leaf.dir)
-		<-time.After(2 * time.Millisecond)
+	for pause := sweepFirst; !removed(t.leaf.dir) && pause < sweepFor/4; pause *= 2 {
+		<-time.After(pause)
 	}
 }

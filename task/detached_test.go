@@ -612,6 +612,11 @@ func TestManyJobs(t *testing.T) {
 	if len(journals(t, folder)) > 0 {
 		t.Error("the journal is left")
 	}
+	for _, j := range jobs {
+		if dir := cgroupBase() + "/" + leafPrefix + j.RunID; unix.Access(dir, unix.F_OK) == nil {
+			t.Errorf("the cgroup %s is left", dir)
+		}
+	}
 }
 
 // A disk that is full: outcomes are kept until it has room.

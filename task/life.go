@@ -93,7 +93,8 @@ func (r *run) release() {
 	if r.journal != nil {
 		r.journal.close()
 	}
-	r.tree.leaf.release(r.s.base)
+	r.s.emptied.add(r.tree.leaf.release(r.s.base))
+	r.s.mind(r.s.emptied.again)
 }
 
 // begin starts step i.

@@ -85,6 +85,7 @@ func newServer(folder string) (*server, error) {
 		return nil, err
 	}
 	go v.heed(signals)
+	sweepOld(s.base, wallClock())
 	v.most = runsAtOnce()
 	return v, nil
 }

@@ -40,6 +40,7 @@ type Supervisor struct {
 	buf, text   []byte
 	events      [64]unix.EpollEvent
 	bell        bell
+	emptied     emptied
 	ear         context.Context // whose end somebody else tells of
 }
 
@@ -129,6 +130,10 @@ func (s *Supervisor) Close() {
 		if r != nil {
 			r.release()
 		}
+	}
+	for s.emptied.again != 0 {
+		_, _ = unix.Poll(nil, int(s.emptied.pause/time.Millisecond))
+		s.emptied.sweep(monotonic())
 	}
 	s.bell.close()
 	for _, fd := range s.low {
@@ -259,6 +264,10 @@ func (s *Supervisor) deadlines(now instant) {
 		}
 		s.mind(r.deadline)
 	}
+	if s.emptied.again.due(now) {
+		s.emptied.sweep(now)
+	}
+	s.mind(s.emptied.again)
 }
 
 // mind makes sure that a deadline is not slept through.

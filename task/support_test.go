@@ -30,7 +30,20 @@ func TestMain(m *testing.M) {
 		superviseForTest(command)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	sweepTests()
+	os.Exit(code)
+}
+
+// sweepTests removes the cgroups of the supervisors that tests have killed: nobody looks for those runs. What is still
+// in them ends in a moment.
+func sweepTests() {
+	dirs, _ := filepath.Glob(fmt.Sprintf("%s/%stest-%d-*", cgroupBase(), leafPrefix, os.Getpid()))
+	for _, dir := range dirs {
+		for tries := 0; !removed(dir) && tries < 100; tries++ {
+			_, _ = unix.Poll(nil, 20)
+		}
+	}
 }
 
 // superviseForTest is what this binary does where a test needs a supervisor that it can kill.

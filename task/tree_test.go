@@ -50,6 +50,23 @@ func TestLeafRefused(t *testing.T) {
 	nothingLeft(t, j, base)
 }
 
+// What supervisors that were killed have left goes with the next one; what may be about to be used does not.
+func TestSweepOld(t *testing.T) {
+	base := t.TempDir()
+	now := time.Now()
+	for name, age := range map[string]time.Duration{"om-old": time.Hour, "om-young": 0, "other": time.Hour} {
+		dir := filepath.Join(base, name)
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.Chtimes(dir, now.Add(-age), now.Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweepOld(base, now)
+	left, err := os.ReadDir(base)
+	if err != nil || len(left) != 2 || left[0].Name() != "om-young" || left[1].Name() != "other" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 // Below a cgroup that systemd manages only what it has delegated is ours.
 func TestDelegated(t *testing.T) {
 	root := t.TempDir()
