@@ -207,8 +207,12 @@ func skipReason(text string) string {
 // missedReason is the kind of what whyMissed says.
 func missedReason(text string) string {
 	for _, kind := range [...]struct{ part, name string }{
-		{"put off", "put_off"}, {"host was down", "host_down"}, {"clock", "clock"}, {"no tick", "no_tick"},
-		{"too coarse", "too_coarse"}, {"not here", "not_active"},
+		{"put off", "put_off"},
+		{"host was down", "host_down"},
+		{"clock", "clock"},
+		{"no tick", "no_tick"},
+		{"too coarse", "too_coarse"},
+		{"not here", "not_active"},
 	} {
 		if strings.Contains(text, kind.part) {
 			return kind.name

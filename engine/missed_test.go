@@ -82,8 +82,12 @@ func TestWhyMissed(t *testing.T) {
 		slot time.Time
 		want string
 	}{
-		{at(8), "late"}, {at(9), "late"}, {at(10), "gap"}, {at(14), "gap"},
-		{at(15), "put off: other slots of the past came first"}, {at(19), "put off: other slots of the past came first"},
+		{at(8), "late"},
+		{at(9), "late"},
+		{at(10), "gap"},
+		{at(14), "gap"},
+		{at(15), "put off: other slots of the past came first"},
+		{at(19), "put off: other slots of the past came first"},
 		{at(20), "tick too coarse"},
 	} {
 		if got := s.whyMissed(id, c.slot); got != c.want {

@@ -19,7 +19,9 @@ type Clause struct {
 
 // Explain tells what each part of the schedule says of a start at t, after the last run: zero for none. A run
 // may start where one part that is no exclusion allows it, and all that are: see Allows.
-func (s *Schedule) Explain(last, t time.Time) []Clause { return s.ExplainSince("the last run", last, t) }
+func (s *Schedule) Explain(last, t time.Time) []Clause {
+	return s.ExplainSince("the last run", last, t)
+}
 
 // ExplainSince is Explain where last is something else than a run: since names it, as in "the start of the schedule".
 func (s *Schedule) ExplainSince(since string, last, t time.Time) []Clause {

@@ -338,7 +338,7 @@ func (b *builder) commands(sec *section, t *task.Task) {
 			continue
 		}
 		given = given || e.row.name == "command"
-		if text, ok := e.row.field(t).(*string); ok {
+		if text, ok := e.row.field(t).(*string); ok && !e.wrong { // else the text is another's
 			b.command(sec, e, *text, t.Shell)
 		}
 	}
@@ -353,9 +353,6 @@ func (b *builder) commands(sec *section, t *task.Task) {
 }
 
 func (b *builder) command(sec *section, e *entry, text, shell string) {
-	if e.wrong {
-		return // the text is another's
-	}
 	if e.row.name == "command" && (e.value == "" || !sec.bad && strings.TrimSpace(text) == "") {
 		b.report(sec, Problem{Line: int(e.line), Keyword: e.key, Text: e.value, Wanted: "wanted a command"})
 	}
