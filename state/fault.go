@@ -57,20 +57,25 @@ func (d *DB) fault(err error) error {
 	if taken, ok := errors.AsType[*TakenError](err); ok {
 		return taken
 	}
+	return &recordError{d.o.Path, d.kind(err)}
+}
+
+// kind says of an error of the record what kind it is.
+func (d *DB) kind(err error) error {
 	_, sqlite := errors.AsType[sqlite3.Error](err)
 	switch {
 	case sqlite && d.c != nil && errors.Is(err, fs.ErrNotExist): // a file beside it, which SQLite looked for in vain
 	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("there is no record: %w", task.ErrNotFound)
+		return fmt.Errorf("there is no record: %w", task.ErrNotFound)
 	case errors.Is(err, fs.ErrClosed):
-		err = errors.New("it is closed")
+		return errors.New("it is closed")
 	case !d.o.ReadOnly && isReadOnly(err) && unix.Faccessat(unix.AT_FDCWD, d.o.Path, unix.W_OK, unix.AT_EACCESS) == nil:
-		err = errors.New("it could be opened only for reading, though it may be written to: the disk may be failing")
+		return errors.New("it could be opened only for reading, though it may be written to: the disk may be failing")
 	case errors.Is(err, task.ErrPermission):
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		err = fmt.Errorf("%w: %w", err, task.ErrPermission)
+		return fmt.Errorf("%w: %w", err, task.ErrPermission)
 	}
-	return &recordError{d.o.Path, err}
+	return err
 }
 
 // explain says in words what SQLite says in codes, and keeps the code inside.
