@@ -416,7 +416,18 @@ func (s *scheduler) writeMeter(ctx context.Context, m *meter, nodeErr error) err
 		return err
 	}
 	x := exposition{node: s.Node.Name, now: s.Now(), bytes: recordBytes(s.StatePath("")), nodeOK: nodeErr == nil}
-	return replaceFile(s.Node.Metrics, x.text(m), 0o644)
+	return s.writeTextfile(x.text(m))
+}
+
+// writeTextfile writes the file for others. Where somebody else may rename a folder on its way, root's om would write
+// to whatever they put there.
+func (s *scheduler) writeTextfile(text []byte) error {
+	if s.EUID == 0 {
+		if err := task.Trusted(s.Node.Metrics); err != nil {
+			return fmt.Errorf("textfile = %s: %w", s.Node.Metrics, err)
+		}
+	}
+	return replaceFile(s.Node.Metrics, text, 0o644)
 }
 
 func recordBytes(path string) (sum int64) {

@@ -328,6 +328,48 @@ func TestMetricsUnwritable(t *testing.T) {
 	}
 }
 
+// TestMetricsUntrusted: root's om writes to no place that another user may exchange. The slots are decided all the same.
+func TestMetricsUntrusted(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root's om has to fear what others place")
+	}
+	for name, c := range map[string]struct {
+		spoil func(dir string) error
+		mend  string
+	}{
+		"a folder that everybody writes to": {func(dir string) error { return os.Chmod(dir, 0o777) }, "chmod o-w DIR"},
+		"a folder of somebody":              {func(dir string) error { return os.Chown(dir, 1000, 1000) }, "chown root DIR"},
+		"a file of somebody": {func(dir string) error {
+			return errors.Join(os.WriteFile(dir+"/om.prom", nil, 0o644), os.Chown(dir+"/om.prom", 1000, 1000))
+		}, "chown root DIR/om.prom"},
+		"a link of somebody": {func(dir string) error {
+			return errors.Join(os.Symlink("/etc/motd", dir+"/om.prom"), os.Lchown(dir+"/om.prom", 1000, 1000))
+		}, "chown root DIR/om.prom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+			dir := filepath.Join(t.TempDir(), "textfile")
+			h.Node.Metrics = filepath.Join(dir, "om.prom")
+			if err := errors.Join(os.Mkdir(dir, 0o755), c.spoil(dir)); err != nil {
+				t.Fatal(err)
+			}
+			h.tick(0)
+			r := h.tick(time.Hour)
+			want := "metrics: textfile = " + h.Node.Metrics + ": "
+			mend := strings.ReplaceAll(c.mend, "DIR", dir)
+			if len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0], want) || !strings.Contains(r.Problems[0], mend) {
+				t.Errorf("problems: %q, want %s", r.Problems, mend)
+			}
+			if len(r.Started) != 1 {
+				t.Errorf("started %v, want the run", r.Started)
+			}
+			if info, err := os.Lstat(h.Node.Metrics); err == nil && info.Size() > 100 {
+				t.Error("it was written")
+			}
+		})
+	}
+}
+
 func TestReasons(t *testing.T) {
 	for text, want := range map[string]string{
 		"requirement: requires fs#0 up, it is down": "requirement", "overlap: lock db is held": "lock",
