@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"om/notice"
@@ -98,9 +99,15 @@ func webhookKey(path string) ([]byte, error) {
 // maxSecret is the size of a file with a secret.
 const maxSecret = 4 << 10
 
-// readSecret reads a secret from a file that others can't read.
+// readSecret reads a secret from a file that others can't read and, for root's omd, can't have placed. A pipe is not
+// waited for.
 func readSecret(path string) (string, error) {
-	f, err := os.Open(path)
+	if os.Geteuid() == 0 {
+		if err := task.Trusted(path); err != nil {
+			return "", err
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
@@ -114,12 +121,14 @@ func readSecret(path string) (string, error) {
 	case info.Mode().Perm()&0o007 != 0:
 		return "", fmt.Errorf("%s: everybody can read it (mode %04o): chmod o= %s", path, info.Mode().Perm(), path)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret))
-	if err != nil {
-		return "", err
-	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" {
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("%s: wanted at most %d bytes", path, maxSecret)
+	case secret == "":
 		return "", fmt.Errorf("%s: it is empty", path)
 	}
 	return secret, nil

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,6 +153,7 @@ func TestSecret(t *testing.T) {
 		{"key", 0o644, "everybody can read it"},
 		{"", 0o600, "empty"},
 		{"whsec_???", 0o600, "wanted base64"},
+		{strings.Repeat("k", maxSecret+1), 0o600, "wanted at most"},
 		{"gone", 0, "no such file"},
 	} {
 		secret := filepath.Join(n.Home, "s")
@@ -166,6 +169,43 @@ func TestSecret(t *testing.T) {
 	}
 	want(t, "requests", len(got()), 0)
 	want(t, "spool is empty", spoolOf(n).Empty(), false)
+}
+
+// TestSecretPlaced: what is no file is not waited for, and what another user could have placed is no secret of root's omd.
+func TestSecretPlaced(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path string) error { return os.WriteFile(path, []byte("key"), 0o600) }
+	for _, c := range []struct {
+		name  string
+		place func(path string) error
+		want  string
+		root  bool
+	}{
+		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "wanted a file", false},
+		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, "wanted a file", false},
+		{"loop", func(path string) error { return os.Symlink(path, path) }, "too many", false},
+		{"theirs", func(path string) error { return errors.Join(write(path), os.Chown(path, 1000, 1000)) }, "chown root ", true},
+		{"their link", func(path string) error { return errors.Join(os.Symlink("/etc/shadow", path), os.Lchown(path, 1000, 1000)) }, "chown root ", true},
+		{"open", func(path string) error {
+			return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777), write(path+"/key"))
+		}, "chmod o-w ", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.root && os.Geteuid() != 0 {
+				t.Skip("it takes root to place what is another user's, and root's omd to fear it")
+			}
+			path := filepath.Join(dir, c.name)
+			if err := c.place(path); err != nil {
+				t.Fatal(err)
+			}
+			if c.name == "open" {
+				path += "/key"
+			}
+			if text, err := readSecret(path); text != "" || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q, %v, want %q", text, err, c.want)
+			}
+		})
+	}
 }
 
 // TestPing: the protocol of healthchecks.io, as its server sees it.
