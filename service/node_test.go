@@ -86,6 +86,18 @@ func TestLoadNode(t *testing.T) {
 	}
 }
 
+// TestNodeInOpenFolder: a node.conf of root in a folder that another user may exchange is not root's.
+func TestNodeInOpenFolder(t *testing.T) {
+	needRoot(t)
+	dir := folder(t, map[string]string{"etc/node.conf": "[node]\nname = n1\n"})
+	must(t, os.Chmod(dir, 0o777))
+	_, err := service.LoadNode(filepath.Join(dir, "etc"), "host")
+	refused(t, err, "chmod o-w "+dir)
+	must(t, os.Chmod(dir, 0o755))
+	_, err = service.LoadNode(filepath.Join(dir, "etc"), "host")
+	must(t, err)
+}
+
 // TestNodeOfTasks: what node.conf says holds where a task says nothing.
 func TestNodeOfTasks(t *testing.T) {
 	n, err := service.ParseNode("node.conf", []byte("[node]\nkeep_runs = 7\ntimezone = UTC\n[labels]\naz = fr1\n"), "n1")

@@ -21,11 +21,14 @@ const maxLinks = 40
 // none but a sticky folder. It is for what root's om reads or writes. A path whose end does not exist is
 // judged by the folders that do. The error says what mends it and wraps ErrPermission.
 func Trusted(path string, owners ...uint32) error {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return err
+	if !filepath.IsAbs(path) {
+		folder, err := os.Getwd()
+		if err != nil {
+			return err
+		}
+		path = folder + "/" + path // not cleaned: what is behind a link is not beside it
 	}
-	at, rest, links := "/", strings.Split(path[1:], "/"), 0
+	at, rest, links := "/", strings.Split(path, "/"), 0
 	for len(rest) > 0 {
 		at, rest = filepath.Join(at, rest[0]), rest[1:]
 		info, err := os.Lstat(at)
