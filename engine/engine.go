@@ -53,10 +53,13 @@ type Engine struct {
 // problems is returned with them; the error is for one that can't be read at all.
 func (e *Engine) Load(path string) (*service.Service, error) {
 	s, err := service.Read(e.ConfigDir, path, e.Node)
-	if err != nil || e.EUID != 0 {
-		return s, err
+	if err == nil && e.EUID == 0 {
+		err = task.Trusted(s.File)
 	}
-	return s, task.Trusted(s.File)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Services lists the paths of all services, in natural order.

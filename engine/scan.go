@@ -52,15 +52,15 @@ func (s *scheduler) scan(ctx context.Context) error {
 		delete(known, now.Path)
 		return had && !all && sameStamp(was, now)
 	})
-	again, err := s.rescan(ctx, changed)
+	usable, err := s.rescan(ctx, changed)
 	if err != nil {
 		return err
 	}
 	if err := s.forget(ctx, slices.Sorted(maps.Keys(known))); err != nil { // what is still there was taken out of it
 		return err
 	}
-	if again {
-		digest = "unread " + s.otherwise()
+	if !usable {
+		digest = "again " + s.otherwise() // what mends it may be no change of a file: chmod of a folder
 	}
 	return s.node.SetFact(ctx, factScan, digest)
 }
@@ -69,15 +69,15 @@ func (s *scheduler) scan(ctx context.Context) error {
 type scanned struct {
 	stamp   state.Stamp
 	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
-	err     error
+	err     error            // why it can't be used at all
 	cursors []task.Cursor // nil where they stay as they are, and nothing of it runs
 }
 
 // scanBatch is how many files are read before what they say is recorded, while the next are read.
 const scanBatch = 1000
 
-// rescan reads files, and places the cursors of their tasks. It says whether one of them is to be read again.
-func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (again bool, err error) {
+// rescan reads files, and places the cursors of their tasks. usable says that each could be used, with errors or without.
+func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable bool, err error) {
 	had, err := s.cursorsOf(ctx, changed)
 	if err != nil {
 		return false, err
@@ -87,13 +87,14 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (again 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	usable = true
 	for batch := range s.readAhead(ctx, changed, had) {
 		if err := s.enter(ctx, batch, had); err != nil {
 			return false, err
 		}
-		again = again || slices.ContainsFunc(batch, func(f scanned) bool { return unread(f.stamp) })
+		usable = usable && !slices.ContainsFunc(batch, func(f scanned) bool { return f.err != nil })
 	}
-	return again, context.Cause(ctx)
+	return usable, context.Cause(ctx)
 }
 
 // cursorsOf returns the cursors that services have, by service: asked for one by one, or where there are many all
@@ -153,9 +154,7 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 	f := scanned{stamp: state.Stamp{
 		Service: now.Path, MTime: time.Unix(0, now.MTime), CTime: time.Unix(0, now.CTime), Size: now.Size, Inode: now.Inode,
 	}}
-	if f.svc, f.err = s.load(now.Path); f.err != nil {
-		f.svc, f.stamp.MTime = nil, time.Time{}
-	}
+	f.svc, f.err = s.load(now.Path)
 	if f.err != nil || len(f.svc.Quarantined()) > 0 {
 		return f
 	}
@@ -170,20 +169,27 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 // load is Load, but judges each folder once: the files of a folder share all that is above them.
 func (s *scheduler) load(path string) (*service.Service, error) {
 	svc, err := service.Read(s.ConfigDir, path, s.Node)
-	if err != nil || s.EUID != 0 {
-		return svc, err
+	if err == nil && s.EUID == 0 {
+		err = s.judgeFolder(svc.File)
 	}
-	if info, gone := os.Lstat(svc.File); gone != nil || info.Mode()&os.ModeSymlink != 0 {
-		return svc, errors.Join(gone, task.Trusted(svc.File))
+	if err != nil {
+		return nil, err
 	}
-	folder := filepath.Dir(svc.File)
+	return svc, nil
+}
+
+func (s *scheduler) judgeFolder(file string) error {
+	if info, gone := os.Lstat(file); gone != nil || info.Mode()&os.ModeSymlink != 0 {
+		return errors.Join(gone, task.Trusted(file))
+	}
+	folder := filepath.Dir(file)
 	verdict, known := s.trusted.Load(folder)
 	if !known {
 		verdict = task.Trusted(folder)
 		s.trusted.Store(folder, verdict)
 	}
-	err, _ = verdict.(error)
-	return svc, err
+	err, _ := verdict.(error)
+	return err
 }
 
 // enter records what was read of files, and places the cursors of their tasks.
@@ -199,7 +205,7 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 				return err
 			}
 		}
-		if !unread(f.stamp) {
+		if f.err == nil {
 			s.report.Changed = append(s.report.Changed, path)
 		}
 		s.remember(f.svc, f.cursors)
@@ -235,10 +241,6 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	}
 	return s.node.SetStamps(ctx, nil, gone)
 }
-
-// unread says that a file is to be read again though nothing of it changes: it could not be read, for its disk failed, or
-// for its folder may be written to by others.
-func unread(s state.Stamp) bool { return s.MTime.IsZero() }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the
 // services that were changed.
@@ -300,7 +302,7 @@ func sameStamp(was state.Stamp, now service.Stamp) bool {
 // errors or, where there is none, what is right in it.
 func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) error {
 	if f.err != nil {
-		f.stamp.Error = task.Text(f.err)
+		f.stamp.Error, f.stamp.CTime = task.Text(f.err), time.Time{} // no stamp: it is looked at again
 	} else {
 		f.stamp.Error = firstProblem(f.svc)
 	}
@@ -308,8 +310,9 @@ func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) er
 	if err != nil {
 		return err
 	}
-	if !unread(f.stamp) || was.Error != f.stamp.Error { // else it was told before
-		s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), f.svc == nil, known && was.Good != nil})
+	lastGood := known && was.Good != nil
+	if !known || f.err == nil || was.Error != f.stamp.Error { // else it was told before
+		s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), f.err != nil, lastGood})
 	}
 	if was.Good != nil {
 		f.svc = s.lastGood(f.stamp.Service, was.Good)

@@ -78,22 +78,22 @@ type TickReport struct {
 	away      map[task.ID]bool // of the tasks that were looked at: their runs are not for this node
 }
 
-// Rejection is a file that has errors. What is scheduled is the last version that had none.
+// Rejection is a file that has errors, or can't be used at all. What is scheduled is the last version that had none.
 type Rejection struct {
 	Service  string
 	Reason   string // its first error, as validation tells it; nothing of its text, which may be secret
-	Unusable bool   // it could not be read at all
+	Unusable bool   // none of it is scheduled
 	LastGood bool   // there is such a version
 }
 
 // String tells people what they want to know of it.
 func (r Rejection) String() string {
 	goesOn := "what is right in it is scheduled"
-	if r.Unusable {
-		goesOn = "none of it is scheduled"
-	}
-	if r.LastGood {
+	switch {
+	case r.LastGood:
 		goesOn = "the last version without errors goes on"
+	case r.Unusable:
+		goesOn = "none of it is scheduled"
 	}
 	return fmt.Sprintf("%s: %s (%s; om %s validate)", r.Service, r.Reason, goesOn, r.Service)
 }
