@@ -52,6 +52,34 @@ func networkError(name string) error {
 	return fmt.Errorf("it is on %s, where locks cannot be trusted: wanted a local filesystem: %w", name, task.ErrInvalid)
 }
 
+// isFile refuses what stands in the place of the record and is no file: SQLite would wait for a pipe, and name a system
+// call that failed for the rest. What is absent is a fs.ErrNotExist.
+func (d *DB) isFile() error {
+	info, err := os.Stat(d.o.Path)
+	if err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	if err == nil {
+		return task.Errorf(task.ErrInvalid, "it is a %s: wanted a file: move it away", kindOf(info.Mode()))
+	}
+	if to, dangling := os.Readlink(d.o.Path); dangling == nil && errors.Is(err, fs.ErrNotExist) {
+		return task.Errorf(task.ErrInvalid, "it is a link to %s, where there is nothing: wanted a file: mend the link, or remove it", to)
+	}
+	return err
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
+}
+
 // create makes an empty file for the record, for nobody but the owner.
 func (d *DB) create() error {
 	f, err := os.OpenFile(d.o.Path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

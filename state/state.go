@@ -124,6 +124,9 @@ func (d *DB) journal() (string, error) {
 
 // openReadOnly opens what is there, and refuses a schema that the queries were not written for.
 func (d *DB) openReadOnly(ctx context.Context) error {
+	if err := d.isFile(); err != nil {
+		return err
+	}
 	err := d.patiently(ctx, func() (err error) {
 		d.c, err = dialReadOnly(d.o.Path)
 		return err
@@ -149,6 +152,9 @@ func (d *DB) openReadOnly(ctx context.Context) error {
 // dial connects to the file. An absent file or folder is a fs.ErrNotExist. SQLite would also open
 // what it cannot write, and say so only when a run is claimed.
 func (d *DB) dial(ctx context.Context) error {
+	if err := d.isFile(); err != nil {
+		return err
+	}
 	if err := unix.Faccessat(unix.AT_FDCWD, d.o.Path, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != nil {
 		return err
 	}

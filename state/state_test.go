@@ -168,16 +168,53 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestFolderInPlaceOfTheFile(t *testing.T) {
-	_, err := state.Open(context.Background(), options(t.TempDir()))
-	if err == nil || errors.Is(err, task.ErrNotFound) {
-		t.Errorf("got %v, want an error", err)
+// What is no file is told as what it is, at once, and left as it is.
+func TestNoFile(t *testing.T) {
+	for what, place := range map[string]func(path string) error{
+		"it is a folder: wanted a file":                   func(path string) error { return os.Mkdir(path, 0o700) },
+		"it is a pipe: wanted a file":                     func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"it is a device: wanted a file":                   func(path string) error { return os.Symlink("/dev/null", path) },
+		"it is a link to nowhere, where there is nothing": func(path string) error { return os.Symlink("nowhere", path) },
+		"too many levels of symbolic links":               func(path string) error { return os.Symlink(path, path) },
+	} {
+		path := filepath.Join(t.TempDir(), "om.db")
+		if err := place(path); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, readOnly := range []bool{false, true} {
+			o := options(path)
+			o.ReadOnly = readOnly
+			_, err := state.Open(context.Background(), o)
+			if err == nil || errors.Is(err, task.ErrNotFound) || !strings.HasPrefix(err.Error(), "state "+path+": ") || !strings.Contains(err.Error(), what) {
+				t.Errorf("got %v, want %s", err, what)
+			}
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s: now %v, %v", what, after, err)
+		}
 	}
-	file := filepath.Join(t.TempDir(), "file")
-	if err = os.WriteFile(file, nil, 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "om.db")
+	if err := os.Symlink(filepath.Join(t.TempDir(), "real.db"), path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = state.Open(context.Background(), options(file+"/om.db")); !errors.Is(err, syscall.ENOTDIR) {
+	real, err := os.Readlink(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended(t, openAt(t, options(real)), "task#0", task.Complete)
+	ended(t, openAt(t, options(path)), "task#0", task.Complete) // a link to a record is one
+}
+
+func TestFileInPlaceOfTheFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.Open(context.Background(), options(file+"/om.db")); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("got %v, want not a directory", err)
 	}
 }
