@@ -32,6 +32,8 @@ type LoopOptions struct {
 	Reloading func()
 	// Told is told of each turn of the loop: the first once all files have been read. It must not block.
 	Told func(Turn, error)
+	// Waits is told who is waited for, where a tick is at work when the loop begins.
+	Waits func(holder string)
 	// Pulse is how often Alive is called at least; zero for never.
 	Pulse time.Duration
 }
@@ -86,7 +88,7 @@ type loop struct {
 // Loop does what ticks do, without waiting for one: it wakes when a slot is due, when a run has ended, when a
 // file was changed, and once a minute. It returns when ctx is done; the runs go on.
 func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
-	lock, err := e.lockLoop(ctx)
+	lock, err := e.lockLoop(ctx, o.Waits)
 	if err != nil {
 		return err
 	}
@@ -111,16 +113,22 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 	return l.run(ctx)
 }
 
-// lockLoop keeps other loops and ticks away from the state folder. A tick that is at work is waited for.
-func (e *Engine) lockLoop(ctx context.Context) (*os.File, error) {
+// lockLoop keeps other loops and ticks away from the state folder. A tick that is at work is waited for. Who has just
+// taken the lock may not have said so yet: what is found at first may be of the one before.
+func (e *Engine) lockLoop(ctx context.Context, waits func(holder string)) (*os.File, error) {
 	const patience = 100 // times a tenth of a second
 	for i := 0; ; i++ {
 		lock, holder, err := e.lockTicks(loopRole)
-		if err != nil || lock != nil {
+		switch {
+		case err != nil || lock != nil:
 			return lock, err
-		}
-		if i == patience || strings.Contains(holder, loopRole) || !pause(ctx, 100*time.Millisecond) {
+		case i == patience, i > 0 && strings.Contains(holder, loopRole):
 			return nil, fmt.Errorf("%s: %w: %s", e.StateDir, ErrHeld, holder)
+		case i == 1 && waits != nil:
+			waits(holder)
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return nil, ctx.Err()
 		}
 	}
 }

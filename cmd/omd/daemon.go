@@ -128,23 +128,30 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 	e.Untold = func(id task.ID, err error) {
 		log.Warn("not told", "service", id.Service, "task", id.RID, "reason", reasonOf(err))
 	}
-	told, wait := deliveries(ctx, env, e, log)
-	defer wait()
+	c := newCourier(env, e, log)
 	log.Info("omd begins", "version", env.Version, "config", e.ConfigDir, "state", e.StateDir, "node", e.Node.Name)
 	err = e.Loop(ctx, engine.LoopOptions{
 		TickOptions: engine.TickOptions{Detach: detach, Period: time.Second, Alive: n.alive},
 		Reload:      s.reload, Drain: s.drain, Died: s.died, Renew: d.Node, Reloading: n.reloading, Pulse: n.pulse(),
+		Waits: func(holder string) { log.Info("omd waits", "reason", holder+" is at work") },
 		Told: func(turn engine.Turn, err error) {
 			t.tell(turn, err)
 			n.told(turn)
-			told(e.Node)
+			c.told(ctx, e.Node)
 			if o.once {
 				end(nil)
 			}
 		},
 	})
+	cause := context.Cause(ctx)
+	drained := err == nil && cause == nil
+	end(nil)
+	c.wait()
+	if drained {
+		c.last()
+	}
 	if err == nil || errors.Is(err, context.Canceled) {
-		t.end(context.Cause(ctx))
+		t.end(cause)
 		return nil
 	}
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -57,7 +58,7 @@ func TestHeld(t *testing.T) {
 	who := fmt.Sprintf("the daemon (process %d)", s.cmd.Process.Pid)
 	second := h.start(nil)
 	second.ends(75)
-	if log := second.out.String(); !strings.Contains(log, who) {
+	if log := second.out.String(); !strings.Contains(log, who) || strings.Contains(log, "omd waits") {
 		t.Errorf("the second daemon does not say that %s holds the folder:\n%s", who, log)
 	}
 	if out := h.om("tick"); !strings.Contains(out, "nothing was decided: "+who+" is at work") {
@@ -67,6 +68,33 @@ func TestHeld(t *testing.T) {
 	s.ends(-1)
 	again := h.start(nil)
 	again.logs("msg=ready")
+}
+
+// TestHeldByTick: a daemon that waits for a tick says so, ends at once where it is asked to, and else goes on after it.
+func TestHeldByTick(t *testing.T) {
+	h := newHouse(t)
+	if err := os.Mkdir(h.dir+"/state", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Create(h.dir + "/state/tick.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.WriteString("a tick (process 4711)"); err != nil {
+		t.Fatal(err)
+	}
+	asked, s := h.start(nil), h.start(nil)
+	for _, waits := range []*started{asked, s} {
+		waits.logs(`msg="omd waits" reason="a tick \(process 4711\) is at work"`)
+	}
+	asked.signal(syscall.SIGTERM)
+	asked.ends(0)
+	lock.Close()
+	s.logs("msg=ready")
 }
 
 // TestReload: node.conf is read again; while it is broken the settings of before stay.

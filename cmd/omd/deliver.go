@@ -44,39 +44,67 @@ func notifierOf(env cmd.Env, config, state, host string, log *slog.Logger) *noti
 // deliveryGrace is how long the end of the daemon waits for what is on its way.
 const deliveryGrace = 10 * time.Second
 
-// deliveries delivers beside the loop, until ctx is done. told is to be called after each turn, with the node as it
-// was read last: there may be something new. wait waits for what is on its way.
-func deliveries(ctx context.Context, env cmd.Env, e *engine.Engine, log *slog.Logger) (told func(service.Node), wait func()) {
-	var mu sync.Mutex
-	node := e.Node
-	wake := make(chan struct{}, 1)
-	done := make(chan struct{})
-	n := notifierOf(env, e.ConfigDir, e.StateDir, e.Node.Name, log)
-	go func() {
-		defer close(done)
-		err := n.deliver(ctx, func() service.Node {
-			mu.Lock()
-			defer mu.Unlock()
-			return node
-		}, false, wake)
-		if err != nil {
-			log.Error("nobody is told", "reason", reasonOf(err))
-		}
-	}()
-	told = func(now service.Node) {
-		mu.Lock()
-		node = now
-		mu.Unlock()
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
+// courier delivers beside the loop, from its first turn on.
+type courier struct {
+	n    *notifier
+	wake chan struct{}
+	done chan struct{} // closed when it has ended; nil where it has not begun
+
+	mu   sync.Mutex
+	node service.Node // as it was read last
+}
+
+func newCourier(env cmd.Env, e *engine.Engine, log *slog.Logger) *courier {
+	return &courier{n: notifierOf(env, e.ConfigDir, e.StateDir, e.Node.Name, log), wake: make(chan struct{}, 1)}
+}
+
+// told is to be called after each turn: there may be something new. The first begins the deliveries, which go on until
+// ctx is done.
+func (c *courier) told(ctx context.Context, node service.Node) {
+	c.mu.Lock()
+	c.node = node
+	c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		go c.deliver(ctx)
 	}
-	wait = func() {
-		select {
-		case <-done:
-		case <-time.After(deliveryGrace):
-		}
+	select {
+	case c.wake <- struct{}{}:
+	default:
 	}
-	return told, wait
+}
+
+func (c *courier) deliver(ctx context.Context) {
+	defer close(c.done)
+	c.tell(c.n.deliver(ctx, c.present, false, c.wake))
+}
+
+func (c *courier) present() service.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.node
+}
+
+func (c *courier) tell(err error) {
+	if err != nil {
+		c.n.Log.Error("nobody is told", "reason", reasonOf(err))
+	}
+}
+
+// last delivers what can be delivered now: nobody may come soon to tell how the last runs of a drained node ended.
+func (c *courier) last() {
+	ctx, stop := context.WithTimeout(context.Background(), deliveryGrace)
+	defer stop()
+	c.tell(c.n.deliver(ctx, c.present, true, nil))
+}
+
+// wait waits for what is on its way, when the context of the deliveries is done.
+func (c *courier) wait() {
+	if c.done == nil {
+		return
+	}
+	select {
+	case <-c.done:
+	case <-time.After(deliveryGrace):
+	}
 }

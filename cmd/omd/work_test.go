@@ -130,6 +130,20 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainTells: how the last runs ended is told before a daemon that drains ends.
+func TestDrainTells(t *testing.T) {
+	h := newHouse(t)
+	told := h.dir + "/told"
+	h.write("a.conf", "[task#0]\ncommand = sh -c 'sleep 1; exit 3'\nschedule = @1s\nnotify_command = cp /proc/self/environ "+told+"\n")
+	s := h.start(nil)
+	s.logs("msg=started")
+	s.signal(syscall.SIGUSR2)
+	s.ends(0)
+	if text, err := os.ReadFile(told); err != nil || !strings.Contains(string(text), "OM_EVENT=failed") {
+		t.Errorf("told %q, %v; the log:\n%s", text, err, s.out.String())
+	}
+}
+
 // TestSupervisorKilled: its runs are lost, that is told at once, and the next slot gets another supervisor.
 func TestSupervisorKilled(t *testing.T) {
 	h := newHouse(t)
