@@ -150,6 +150,9 @@ func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *tas
 	if svc == nil {
 		var err error
 		if svc, err = s.scheduled(ctx, id.Service); err != nil {
+			svc = s.asItWas(ctx, id.Service)
+		}
+		if svc == nil {
 			if lasting(err) {
 				err = nil
 			}
@@ -174,6 +177,20 @@ func lasting(err error) bool {
 		}
 	}
 	return false
+}
+
+// asItWas is a service whose file can't be read now, and was not found to be gone by a tick; nil where there is none.
+func (s *services) asItWas(ctx context.Context, path string) *service.Service {
+	db, err := s.NodeRecord(ctx)
+	if err != nil {
+		return nil
+	}
+	stamp, _, err := db.StampOf(ctx, path)
+	file, bad := service.File(s.ConfigDir, path)
+	if err != nil || bad != nil || stamp.Good == nil {
+		return nil
+	}
+	return service.Parse(file, path, stamp.Good, s.Node)
 }
 
 // drain starts the program that tells what is in the spool, where there is something in it. Nobody waits for

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -30,6 +32,9 @@ const factScan = "scan"
 // every stamp as it was, it reads nothing.
 func (s *scheduler) scan(ctx context.Context) error {
 	digest, err := service.Digest(s.ConfigDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // that is no word about the services: see adrift
+	}
 	if err != nil {
 		return err
 	}
@@ -39,6 +44,9 @@ func (s *scheduler) scan(ctx context.Context) error {
 		return err
 	}
 	stamps, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -70,7 +78,7 @@ type scanned struct {
 	stamp   state.Stamp
 	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
 	err     error            // why it can't be used at all
-	cursors []task.Cursor // nil where they stay as they are, and nothing of it runs
+	cursors []task.Cursor    // nil where they stay as they are, and nothing of it runs
 }
 
 // scanBatch is how many files are read before what they say is recorded, while the next are read.
@@ -240,6 +248,24 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 		return err
 	}
 	return s.node.SetStamps(ctx, nil, gone)
+}
+
+// adrift says that the folder of the files is away, as while it is exchanged for another or not mounted yet. Services whose
+// files are gone are forgotten with their cursors; these are not gone, and wait.
+func (s *scheduler) adrift(ctx context.Context) (string, error) {
+	if !missing(s.ConfigDir) {
+		return "", nil
+	}
+	known, _, err := s.node.Tally(ctx)
+	if err != nil || known == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%s is not there, and %d services were in it", s.ConfigDir, known), nil
+}
+
+func missing(dir string) bool {
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"om/task"
 )
 
 // TestUnusableFile: a file that others could have written is refused with what mends it, once; when it is mended it is
@@ -51,5 +53,68 @@ func TestUnusableLater(t *testing.T) {
 	}
 	if r := h.tick(time.Hour); len(r.Started) != 1 || len(r.Rejected) > 0 {
 		t.Errorf("started %v, rejected %v", r.Started, r.Rejected)
+	}
+}
+
+// TestFolderAway: while the folder of the files is away nothing is decided and nothing is forgotten; how runs end is
+// told, and what was due is made up for when it is back.
+func TestFolderAway(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\ncatchup = all\nnotify_command = true\nretries = 1\n"})
+	h.tick(0)
+	r := h.tick(time.Hour)
+	if err := os.Rename(h.ConfigDir, h.ConfigDir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	h.end(r.Started[0], task.Complete, 0, time.Minute)
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.afterRun(t.Context(), db, &services{Engine: h.Engine}, ended(r.Started[0], task.Outcome{State: task.Failed, EndedAt: h.now})); err != nil {
+		t.Fatal(err)
+	}
+	all, err := db.Cursors(t.Context(), "a")
+	if err != nil || len(all) != 1 || all[0].Retry.Attempt != 2 {
+		t.Errorf("no other attempt is planned: %+v, %v", all, err)
+	}
+	for range 2 {
+		r = h.tick(time.Hour)
+		if want := h.ConfigDir + " is not there, and 1 services were in it"; r.Deferred != want || len(r.Removed)+len(r.Slots)+len(r.Problems) > 0 {
+			t.Errorf("deferred %q, want %q; %+v", r.Deferred, want, r)
+		}
+	}
+	if err := os.Rename(h.ConfigDir+".away", h.ConfigDir); err != nil {
+		t.Fatal(err)
+	}
+	if r = h.tick(time.Minute); r.Deferred != "" || len(r.Changed) > 0 || len(r.Started) != 1 || !r.Started[0].Slot.Equal(h.now.Truncate(time.Hour).Add(-time.Hour)) {
+		t.Errorf("back: %+v", r)
+	}
+}
+
+// TestFolderEmptied: services whose files are gone are forgotten, and a host without the folder has nothing to do.
+func TestFolderEmptied(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.tick(0)
+	if err := os.Remove(filepath.Join(h.ConfigDir, "a.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Hour); len(r.Removed) != 1 || r.Deferred != "" {
+		t.Errorf("emptied: %+v", r)
+	}
+	if err := os.Remove(h.ConfigDir); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Hour); r.Deferred != "" || len(r.Problems) > 0 {
+		t.Errorf("no folder: %+v", r)
+	}
+}
+
+// TestPauseDeferred: a loop that may not decide what is due looks again at all of it, and not without a pause.
+func TestPauseDeferred(t *testing.T) {
+	h := newHall(t, nil)
+	l := &loop{Engine: h.Engine, rhythm: fullTurn}
+	pause, wake := l.pause(&TickReport{Deferred: "the clock", Next: h.now.Add(-time.Hour)}, nil, time.Now())
+	if pause != time.Second || wake != wakeAll {
+		t.Errorf("%s, %d", pause, wake)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -207,11 +208,21 @@ func (s *scheduler) tick(ctx context.Context) error {
 
 // decide decides what is due, and says when there is more.
 func (s *scheduler) decide(ctx context.Context) error {
-	if s.report.Deferred = s.untrusted(); s.report.Deferred != "" {
-		s.stalled("the clock was not synchronized")
-	} else if err := s.due(ctx); err != nil {
-		s.stalled("put off: " + task.Text(err))
+	away, err := s.adrift(ctx)
+	if err != nil {
 		return err
+	}
+	s.report.Deferred = cmp.Or(away, s.untrusted())
+	switch {
+	case away != "":
+		s.stalled("the folder of the files was away")
+	case s.report.Deferred != "":
+		s.stalled("the clock was not synchronized")
+	default:
+		if err = s.due(ctx); err != nil {
+			s.stalled("put off: " + task.Text(err))
+			return err
+		}
 	}
 	next, err := s.node.NextDue(ctx)
 	s.report.Next = next

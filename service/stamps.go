@@ -23,7 +23,7 @@ type Stamp struct {
 }
 
 // Stamps lists the files of all services under dir with their stamps, ordered by path. A file that is gone by the
-// time it is looked at is left out.
+// time it is looked at is left out; a dir that is not there is a fs.ErrNotExist.
 func Stamps(dir string) ([]Stamp, error) {
 	var stamps []Stamp
 	err := eachStamp(dir, "", func(namespace, name string, s Stamp) {
@@ -65,10 +65,10 @@ func mix(n uint64) uint64 {
 }
 
 // eachStamp calls do for the file of each service in a folder and, where that is dir itself, in those of the
-// namespaces. A folder that is not there has none.
+// namespaces. One of these that is gone has none.
 func eachStamp(dir, namespace string, do func(namespace, name string, s Stamp)) error {
 	folder, err := os.Open(strings.TrimSuffix(dir+"/"+namespace, "/"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if namespace != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

@@ -207,3 +207,55 @@ func TestMetricsFile(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 }
+
+// TestFolderExchanged: a daemon follows the folder of the files when it is away and back, when another takes its place
+// and when a link leads to another; what is changed in the new one is seen. The minute of a full turn is not waited for.
+func TestFolderExchanged(t *testing.T) {
+	h := newHouse(t)
+	etc := h.dir + "/etc"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := func(name string) string { return "[task#0]\ncommand = true\n# " + name + "\n" }
+	h.write("a.conf", text("first"))
+	s := h.start(nil)
+	s.logs("msg=ready")
+	seen := func(service string) { t.Helper(); s.logs(`msg="config read" service=` + service + `\b`) }
+
+	must(os.Rename(etc, h.dir+"/away"))
+	s.logs(`msg="nothing is decided" reason=".*/etc is not there, and 1 services were in it"`)
+	must(os.Rename(h.dir+"/away", etc))
+	h.write("b.conf", text("back"))
+	seen("b")
+
+	for _, name := range []string{"x", "y"} {
+		must(os.Mkdir(h.dir+"/"+name, 0o755))
+		must(os.WriteFile(h.dir+"/"+name+"/c"+name+".conf", []byte(text(name)), 0o644))
+	}
+	must(os.Rename(etc, h.dir+"/away"))
+	must(os.Rename(h.dir+"/x", etc))
+	seen("cx")
+	h.write("dx.conf", text("in another folder"))
+	seen("dx")
+
+	must(os.Rename(etc, h.dir+"/x"))
+	must(os.Symlink(h.dir+"/x", etc))
+	h.write("ex.conf", text("behind a link"))
+	seen("ex")
+	must(os.Symlink(h.dir+"/y", h.dir+"/new"))
+	must(os.Rename(h.dir+"/new", etc))
+	seen("cy")
+	h.write("dy.conf", text("behind another link"))
+	seen("dy")
+
+	must(os.Mkdir(h.dir+"/prod", 0o755))
+	must(os.Symlink(h.dir+"/prod", etc+"/prod"))
+	must(os.WriteFile(h.dir+"/prod/f.conf", []byte(text("in a namespace")), 0o644))
+	seen("prod/f")
+	if log := s.out.String(); !strings.Contains(log, "config removed\" service=b\n") || strings.Contains(log, "msg=problem") {
+		t.Errorf("what is gone is not told, or something went wrong:\n%s", log)
+	}
+}
