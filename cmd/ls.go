@@ -42,6 +42,9 @@ func (a *app) ls() error {
 	if err != nil {
 		return err
 	}
+	for _, p := range mirrors(e.ConfigDir) {
+		fmt.Fprintf(a.Stderr, "om: %s\n", p)
+	}
 	rows := []taskRow{}
 	var errs []error
 	for _, path := range paths {

@@ -57,7 +57,7 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	rows := []problemRow{}
 	bad := false
 	if a.selector == "" {
-		rows, bad = problemRows("", e.Node.Problems, strict)
+		rows, bad = problemRows("", append(mirrors(e.ConfigDir), e.Node.Problems...), strict)
 	}
 	var errs []error
 	for _, path := range paths {
@@ -71,6 +71,17 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 		return codeError(exitConfig)
 	}
 	return a.did(nil, counted(len(paths), "service"), "no errors")
+}
+
+// mirrors are the problems of namespaces that are the folder of the services itself.
+func mirrors(dir string) []service.Problem {
+	var all []service.Problem
+	for _, folder := range service.Mirrors(dir) {
+		all = append(all, service.Problem{
+			File: folder, Severity: service.Error, Wanted: "wanted another folder than " + dir + " itself: each service would be there twice, and what is in it is left out",
+		})
+	}
+	return all
 }
 
 func validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool, error) {

@@ -50,6 +50,9 @@ func (s *scheduler) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, folder := range service.Mirrors(s.ConfigDir) {
+		s.report.problem("%s: it is %s itself: what is in it is left out, for each service would run twice: remove it", folder, s.ConfigDir)
+	}
 	known, err := s.node.Stamps(ctx)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func list(dir, namespace string) ([]string, error) {
 		case namespace == "" && entry.Name() == "node.conf", !task.ValidName(name):
 		case isFile && !isDir(dir, namespace, entry):
 			paths = append(paths, joinPath(namespace, name))
-		case !isFile && namespace == "" && isDir(dir, namespace, entry):
+		case !isFile && namespace == "" && isDir(dir, namespace, entry) && !isMirror(dir, name):
 			more, err := list(dir, name)
 			if err != nil {
 				return nil, err
@@ -75,6 +75,30 @@ func joinPath(namespace, name string) string {
 		return name
 	}
 	return namespace + "/" + name
+}
+
+// Mirrors lists the folders of namespaces that are dir itself, by a link or a mount. Each service would be there twice,
+// and run twice: nothing in them is a service.
+func Mirrors(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var all []string
+	for _, entry := range entries {
+		if task.ValidName(entry.Name()) && isDir(dir, "", entry) && isMirror(dir, entry.Name()) {
+			all = append(all, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return all
+}
+
+func isMirror(dir, namespace string) bool {
+	a, err := os.Stat(dir)
+	b, bad := os.Stat(filepath.Join(dir, namespace))
+	return err == nil && bad == nil && os.SameFile(a, b)
+}
+
+// errMirror says why nothing in a folder that Mirrors lists is a service.
+func errMirror(folder string) error {
+	return task.Errorf(task.ErrInvalid, "%s: it is the folder of the services itself, and each would be there twice: remove it", folder)
 }
 
 // natural compares texts as a person does: numbers in them by their value.
@@ -118,6 +142,9 @@ func Read(dir, path string, n Node) (*Service, error) {
 	file, err := File(dir, path)
 	if err != nil {
 		return nil, err
+	}
+	if namespace, _, ok := strings.Cut(path, "/"); ok && isMirror(dir, namespace) {
+		return nil, errMirror(filepath.Join(dir, namespace))
 	}
 	o, err := open(file)
 	if errors.Is(err, fs.ErrNotExist) && o.link {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,40 @@ func TestRead(t *testing.T) {
 		if s, err := service.Read(dir, c.path, service.Node{}); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%q: got %v, %v, want %q", c.path, s, err, c.text)
 		}
+	}
+}
+
+// TestMirrors: nothing in a namespace that is the folder itself is a service.
+func TestMirrors(t *testing.T) {
+	dir := folder(t, map[string]string{"etc/web.conf": good, "etc/prod/db.conf": good, "else/app.conf": good})
+	etc := filepath.Join(dir, "etc")
+	before, err := service.Digest(etc)
+	must(t, err)
+	must(t, os.Symlink("../else", filepath.Join(etc, "linked")))
+	must(t, os.Symlink("../etc", filepath.Join(etc, "mirror")))
+	must(t, os.Symlink("mirror/./prod/..", filepath.Join(etc, "winding")))
+	want := []string{"linked/app", "prod/db", "web"}
+	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
+		t.Errorf("listed %v, %v, want %v", got, err, want)
+	}
+	stamps, err := service.Stamps(etc)
+	must(t, err)
+	for i, s := range stamps {
+		if s.Path != want[i] {
+			t.Errorf("stamp %d is of %s, want %s", i, s.Path, want[i])
+		}
+	}
+	if got, want := service.Mirrors(etc), []string{filepath.Join(etc, "mirror"), filepath.Join(etc, "winding")}; !slices.Equal(got, want) {
+		t.Errorf("mirrors %v, want %v", got, want)
+	}
+	if _, err := service.Read(etc, "mirror/web", service.Node{}); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "etc/mirror: it is the folder of the services itself") {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := service.Read(etc, "linked/app", service.Node{}); err != nil {
+		t.Errorf("a link to another folder: %v", err)
+	}
+	if after, err := service.Digest(etc); err != nil || after == before {
+		t.Errorf("the digest is %s as before, %v", after, err)
 	}
 }
 

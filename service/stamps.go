@@ -27,8 +27,9 @@ type Stamp struct {
 func Stamps(dir string) ([]Stamp, error) {
 	var stamps []Stamp
 	err := eachStamp(dir, "", func(namespace, name string, s Stamp) {
-		s.Path = joinPath(namespace, name)
-		stamps = append(stamps, s)
+		if s.Path = joinPath(namespace, name); s.Inode != 0 {
+			stamps = append(stamps, s)
+		}
 	})
 	slices.SortFunc(stamps, func(a, b Stamp) int { return strings.Compare(a.Path, b.Path) })
 	return stamps, err
@@ -65,7 +66,7 @@ func mix(n uint64) uint64 {
 }
 
 // eachStamp calls do for the file of each service in a folder and, where that is dir itself, in those of the
-// namespaces. One of these that is gone has none.
+// namespaces. One of these that is gone has none, and one that is dir itself counts as one file without a stamp.
 func eachStamp(dir, namespace string, do func(namespace, name string, s Stamp)) error {
 	folder, err := os.Open(strings.TrimSuffix(dir+"/"+namespace, "/"))
 	if namespace != "" && errors.Is(err, fs.ErrNotExist) {
@@ -108,10 +109,17 @@ func stampEntry(fd int, dir, namespace, entry string, do func(namespace, name st
 	switch folder := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
 	case isFile && !folder:
 		do(namespace, name, Stamp{"", st.Mtim.Nano(), st.Ctim.Nano(), st.Size, st.Ino})
+	case !isFile && folder && sameFolder(fd, &st):
+		do(namespace, name, Stamp{})
 	case !isFile && folder:
 		return eachStamp(dir, name, do)
 	}
 	return nil
+}
+
+func sameFolder(fd int, st *unix.Stat_t) bool {
+	var own unix.Stat_t
+	return unix.Fstat(fd, &own) == nil && own.Dev == st.Dev && own.Ino == st.Ino
 }
 
 // On says whether this node is among words: names, patterns and labels of nodes, or the words of scopes
