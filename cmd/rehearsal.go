@@ -87,13 +87,13 @@ func notes(t task.Task) []string {
 	return out
 }
 
-// hideSecrets keeps the values of secrets off the screen.
+// hideSecrets keeps the values off the screen that may be secrets: what a rehearsal says is copied to others.
 func hideSecrets(env []string, t task.Task) []string {
-	secret := t.SecretNames()
+	mayShow := t.MayShow()
 	out := make([]string, len(env))
 	for i, word := range env {
 		name, _, _ := strings.Cut(word, "=")
-		if secret(name) {
+		if !mayShow(name) {
 			word = name + "=***"
 		}
 		out[i] = word

@@ -143,11 +143,22 @@ func (s *resolution) warnOfOpenSecrets() {
 	}
 }
 
-// SecretNames returns a function that tells whether a variable of the task's environment holds a
-// secret, so that its value is not shown.
-func (t Task) SecretNames() func(name string) bool {
+// MayShow returns a function that tells whether the value of a variable of the task's environment may be shown. It
+// may where om sets it, or configs_environment; any other may be a secret.
+func (t Task) MayShow() func(name string) bool {
+	secrets, configs := variableNames(t.Secrets), variableNames(t.Configs)
+	return func(name string) bool {
+		switch name {
+		case "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ":
+			return !secrets[name]
+		}
+		return !secrets[name] && (configs[name] || strings.HasPrefix(name, "OM_"))
+	}
+}
+
+func variableNames(files []FileVar) map[string]bool {
 	names := make(map[string]bool)
-	for _, file := range t.Secrets {
+	for _, file := range files {
 		if file.Name != "" {
 			names[file.Name] = true
 			continue
@@ -157,7 +168,7 @@ func (t Task) SecretNames() func(name string) bool {
 			names[filepath.Base(path)] = true
 		}
 	}
-	return func(name string) bool { return names[name] }
+	return names
 }
 
 // fileVariables reads variables from files: NAME from the one file it has, or one variable for each

@@ -59,10 +59,12 @@ func TestEnvironment(t *testing.T) {
 	if len(j.Notes) != 1 || !strings.Contains(j.Notes[0], open) {
 		t.Errorf("notes %q, want one on the open secret", j.Notes)
 	}
-	isSecret := task.SecretNames()
-	for name, secret := range map[string]bool{"PASSWORD": true, "OTHER": true, "A": false, "OPEN": false} {
-		if isSecret(name) != secret {
-			t.Errorf("SecretNames()(%q) is %v", name, !secret)
+	mayShow := task.MayShow()
+	for name, show := range map[string]bool{
+		"PASSWORD": false, "OTHER": false, "A": false, "B": false, "nobody's": false, "C": true, "conf.d1": true, "PATH": true, "OM_NODE": true,
+	} {
+		if mayShow(name) != show {
+			t.Errorf("MayShow()(%q) is %v", name, !show)
 		}
 	}
 }
