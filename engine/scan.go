@@ -50,6 +50,11 @@ func (s *scheduler) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.readAll(ctx, stamps, before, digest)
+}
+
+// readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps.
+func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before, digest string) error {
 	for _, folder := range service.Mirrors(s.ConfigDir) {
 		s.report.problem("%s: it is %s itself: what is in it is left out, for each service would run twice: remove it", folder, s.ConfigDir)
 	}

@@ -107,11 +107,12 @@ func stampEntry(fd int, dir, namespace, entry string, do func(namespace, name st
 		return nil //nolint:nilerr // it is gone
 	}
 	switch folder := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
-	case isFile && !folder:
+	case isFile == folder:
+	case isFile:
 		do(namespace, name, Stamp{"", st.Mtim.Nano(), st.Ctim.Nano(), st.Size, st.Ino})
-	case !isFile && folder && sameFolder(fd, &st):
+	case sameFolder(fd, &st):
 		do(namespace, name, Stamp{})
-	case !isFile && folder:
+	default:
 		return eachStamp(dir, name, do)
 	}
 	return nil

@@ -201,11 +201,11 @@ func TestNoFile(t *testing.T) {
 	if err := os.Symlink(filepath.Join(t.TempDir(), "real.db"), path); err != nil {
 		t.Fatal(err)
 	}
-	real, err := os.Readlink(path)
+	target, err := os.Readlink(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended(t, openAt(t, options(real)), "task#0", task.Complete)
+	ended(t, openAt(t, options(target)), "task#0", task.Complete)
 	ended(t, openAt(t, options(path)), "task#0", task.Complete) // a link to a record is one
 }
 

@@ -185,7 +185,9 @@ func TestSecretPlaced(t *testing.T) {
 		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, "wanted a file", false},
 		{"loop", func(path string) error { return os.Symlink(path, path) }, "too many", false},
 		{"theirs", func(path string) error { return errors.Join(write(path), os.Chown(path, 1000, 1000)) }, "chown root ", true},
-		{"their link", func(path string) error { return errors.Join(os.Symlink("/etc/shadow", path), os.Lchown(path, 1000, 1000)) }, "chown root ", true},
+		{"their link", func(path string) error {
+			return errors.Join(os.Symlink("/etc/shadow", path), os.Lchown(path, 1000, 1000))
+		}, "chown root ", true},
 		{"open", func(path string) error {
 			return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o777), write(path+"/key"))
 		}, "chmod o-w ", true},
