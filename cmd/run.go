@@ -44,7 +44,7 @@ where all that did not were declined, else 1.`,
 	}
 	a.addSelection(c, &o.Selection)
 	f := c.Flags()
-	f.BoolVar(&o.force, "force", false, "override requirements, frozen and overlap")
+	f.BoolVar(&o.force, "force", false, "override requirements, frozen, overlap and locks")
 	f.BoolVar(&o.confirm, "confirm", false, "answer yes to confirmations")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would run, and run nothing")
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "give the command this terminal")

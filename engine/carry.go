@@ -52,7 +52,9 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 		return s.eachAlone(ctx, db, views)
 	}
 	if err != nil {
-		s.unlock(ctx, views)
+		for _, v := range views {
+			v.letLocks(ctx)
+		}
 		return err
 	}
 	var jobs []task.Job
@@ -87,7 +89,7 @@ func (s *scheduler) withHolder(ctx context.Context, views []*view) (ready []*vie
 			}
 			if err != nil {
 				s.delayed(v.before.Task, "put off: "+task.Text(err))
-				s.unlock(ctx, []*view{v})
+				v.letLocks(ctx)
 				continue
 			}
 			v.run.PID, v.run.PIDStart = hands.PID, hands.PIDStart
@@ -97,35 +99,10 @@ func (s *scheduler) withHolder(ctx context.Context, views []*view) (ready []*vie
 	return ready, err
 }
 
-// unlock gives back the places that were taken for runs that are not claimed.
-func (s *scheduler) unlock(ctx context.Context, views []*view) {
-	for _, v := range views {
-		if v.locked {
-			v.locked = false
-			s.giveBack(ctx, v.run.ID)
-		}
-	}
-}
-
-// giveBack gives back the places of runs. Where that fails the next turn does it: their holder, the supervisor of a
-// daemon, may live long, and nothing else would free them.
-func (e *Engine) giveBack(ctx context.Context, runIDs ...string) {
-	if e.unreleased = append(e.unreleased, runIDs...); len(e.unreleased) == 0 {
-		return
-	}
-	node, err := e.NodeRecord(ctx)
-	if err == nil {
-		err = node.Release(context.WithoutCancel(ctx), e.unreleased...)
-	}
-	if err == nil {
-		e.unreleased = nil
-	}
-}
-
 // outcome tells the report what became of a turn, and says whether its job is to be started.
 func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
-	if t.Run.ID == "" && v.locked {
-		s.giveBack(ctx, v.run.ID)
+	if t.Run.ID == "" {
+		v.letLocks(ctx)
 	}
 	if t.Stale {
 		return false
@@ -174,10 +151,8 @@ func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, sta
 	for i, j := range jobs {
 		outcomes[i] = task.Outcome{RunID: j.RunID, State: task.Lost, Reason: "its supervisor did not take it: " + err.Error(), StartedAt: s.now, EndedAt: s.Now()}
 	}
-	for _, v := range started {
-		s.giveBack(ctx, v.run.ID)
-	}
 	for i, v := range started {
+		v.letLocks(ctx)
 		s.tellEnd(ctx, db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))
 	}
 	return errors.Join(err, db.Settle(context.WithoutCancel(ctx), outcomes))

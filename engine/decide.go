@@ -18,6 +18,9 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 		return f, err
 	}
 	f.Running = ids(r.living(running))
+	if f.Held, err = r.heldLocks(ctx, t.Plan.LockList()); err != nil {
+		return f, err
+	}
 	f.Elsewhere = r.svc.Elsewhere()
 	f.Frozen, f.NodeFrozen, err = r.frozen(ctx, r.svc.Path)
 	if err != nil {

@@ -42,11 +42,10 @@ type Engine struct {
 	// Reading opens a record that can't be written for reading alone.
 	Reading bool
 
-	mu      sync.Mutex // of records
-	records map[string]*state.DB
-	spool   *notice.Spool // of events, on first use
-
-	unreleased []string // runs whose places in locks are to be given back still
+	mu       sync.Mutex // of what follows
+	records  map[string]*state.DB
+	unlocked []string      // runs whose locks could not be given back yet
+	spool    *notice.Spool // of events, on first use
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with

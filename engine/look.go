@@ -119,7 +119,7 @@ type view struct {
 	run     *task.Run
 	limit   int
 	job     *task.Job
-	locked  bool
+	holds   string    // the run that holds the locks of the task; "" for none
 	waiting int       // slots that wait
 	stays   bool      // one of them was looked at, and goes on waiting: those after it are not first
 	again   time.Time // when to look again before the next slot; zero for not before it
@@ -155,7 +155,7 @@ const standbyPoll = 3 * time.Second
 
 // putOff leaves everything undecided, and looks again soon.
 func (v *view) putOff(ctx context.Context, err error) {
-	v.unlock(ctx, []*view{v})
+	v.letLocks(ctx)
 	v.slots, v.run, v.job = nil, nil, nil
 	v.after = v.before
 	v.after.Next = soon(v.now)

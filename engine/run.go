@@ -210,29 +210,15 @@ func (r *runner) one(ctx context.Context, p Selected) Result {
 	return r.execute(ctx, res, run, job)
 }
 
-// claim makes the run durable, in the name of this process.
-func (r *runner) claim(ctx context.Context, t *task.Task, run task.Run) (task.Run, error) {
-	limit := t.MaxParallel
-	if t.Overlap == task.OverlapAllow || r.req.Force {
-		limit = 0
-	}
-	if err := hold(&run); err != nil {
-		return run, err
-	}
-	found := dead{Engine: r.Engine}
-	claimed, err := r.db.Claim(ctx, run, limit, found.alive)
-	if buried := found.bury(ctx, r.db); buried != nil {
-		r.note(t.ID.RID, Warning, task.Text(buried))
-	}
-	return claimed, err
-}
-
 // execute claims, supervises and settles. From the claim on the run is settled whatever happens,
 // also where the context is done.
 func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task.Job) Result {
-	run, err := r.claim(ctx, &res.Task, run)
+	if res.Task.Plan.Locks != "" {
+		defer r.unlock(ctx, run.ID)
+	}
+	run, err := r.claim(ctx, res.Task, run)
 	if err != nil {
-		res.Err = r.taken(ctx, res, err)
+		res.Err = err
 		return res
 	}
 	if how := run.ConfirmedBy; how != "" {
@@ -261,6 +247,34 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		}
 	}
 	return res
+}
+
+// claim takes the places that the run needs, of its locks and of its task.
+func (r *runner) claim(ctx context.Context, t task.Task, run task.Run) (task.Run, error) {
+	if err := hold(&run); err != nil {
+		return run, err
+	}
+	blocked, err := r.lock(ctx, &t, run)
+	switch {
+	case err != nil:
+		return run, err
+	case blocked != nil:
+		return run, r.beaten(ctx, t, task.Facts{Held: []task.Held{*blocked}})
+	}
+	limit := t.MaxParallel
+	if t.Overlap == task.OverlapAllow || r.req.Force {
+		limit = 0
+	}
+	found := dead{Engine: r.Engine}
+	run, err = r.db.Claim(ctx, run, limit, found.alive)
+	if buried := found.bury(ctx, r.db); buried != nil {
+		r.note(t.ID.RID, Warning, task.Text(buried))
+	}
+	var taken *state.TakenError
+	if errors.As(err, &taken) {
+		return run, r.beaten(ctx, t, task.Facts{Running: ids(taken.By)})
+	}
+	return run, err
 }
 
 // count makes a run by hand the last run of its schedule: keyword manual_counts.
@@ -350,14 +364,10 @@ func (r *runner) record(ctx context.Context, id task.ID, kind, reason string) er
 	return nil
 }
 
-// taken turns a claim that lost the race for the last place into a declined decision.
-func (r *runner) taken(ctx context.Context, res Result, err error) error {
-	var t *state.TakenError
-	if !errors.As(err, &t) {
-		return err
-	}
-	f := task.Facts{Now: r.Now(), Origin: r.req.Origin, Running: ids(t.By)}
-	return r.decline(ctx, res.Task, task.Decide(without(res.Task), f))
+// beaten declines a run that lost the race for the last place.
+func (r *runner) beaten(ctx context.Context, t task.Task, f task.Facts) error {
+	f.Now, f.Origin = r.Now(), r.req.Origin
+	return r.decline(ctx, t, task.Decide(without(t), f))
 }
 
 // without drops the requirements of a task, which were met a moment ago.

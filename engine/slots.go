@@ -235,6 +235,8 @@ func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 			return err
 		}
 		v.overlap(ctx, a, no.Detail, "")
+	case "lock":
+		v.overlap(ctx, a, no.Detail, v.holder(ctx))
 	default:
 		v.refuse(a, task.SlotSkip, no.Detail, "")
 	}
@@ -322,19 +324,16 @@ func (v *view) replace(ctx context.Context, kind task.Overlap) {
 func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision) error {
 	run := r.newRun(v.t, d)
 	run.Slot, run.Attempt, run.By, run.Terminal = a.slot.UTC(), a.number, "schedule", ""
-	if blockers, err := v.lock(ctx, run); err != nil || len(blockers) > 0 {
-		if err == nil {
-			err = v.unreadHold(ctx, blockers)
-		}
-		if err == nil {
-			v.overlap(ctx, a, "lock "+v.t.Plan.Locks+" is held", blockers[0])
-		}
-		return err
-	}
 	job, err := r.resolve(ctx, v.t, run)
 	if err != nil {
 		v.unresolved(a, run, err)
 		return nil
+	}
+	if blocked, err := v.lock(ctx, run); err != nil || blocked != nil {
+		if err == nil {
+			v.overlap(ctx, a, blocked.String(), blocked.By[0].ID)
+		}
+		return err
 	}
 	job.Record = v.l.svc.StateFile
 	v.boundTime(&job, a)
@@ -392,8 +391,9 @@ func (v *view) boundTime(job *task.Job, a attempt) {
 	}
 }
 
-// lock takes the places that the task needs in locks shared by the node.
-func (v *view) lock(ctx context.Context, run task.Run) (blockers []string, err error) {
+// lock takes the places that the task needs in locks shared by the node. blocked is the lock that somebody else has
+// taken since it was decided.
+func (v *view) lock(ctx context.Context, run task.Run) (blocked *task.Held, err error) {
 	locks := v.t.Plan.LockList()
 	if len(locks) == 0 || v.options.DryRun {
 		return nil, nil
@@ -403,10 +403,29 @@ func (v *view) lock(ctx context.Context, run task.Run) (blockers []string, err e
 		return nil, err
 	}
 	run.PID, run.PIDStart, run.BootID = hands.PID, hands.PIDStart, v.bootID
-	blockers, err = v.node.Hold(ctx, run, locks, v.alive)
-	v.locked = err == nil && len(blockers) == 0
+	holds, err := v.node.Hold(ctx, run, locks, v.alive)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	return blockers, nil
+	if blocked = heldBy(holds); blocked == nil {
+		v.holds = run.ID
+	}
+	return blocked, nil
+}
+
+// letLocks gives back what the run of this look holds, where it does not begin.
+func (v *view) letLocks(ctx context.Context) {
+	if v.holds != "" {
+		v.unlock(ctx, v.holds)
+		v.holds = ""
+	}
+}
+
+// holder is the run that has the first place of a lock that the task waits for.
+func (v *view) holder(ctx context.Context) string {
+	held, err := v.heldLocks(ctx, v.t.Plan.LockList())
+	if err != nil || len(held) == 0 {
+		return ""
+	}
+	return held[0].By[0].ID
 }

@@ -179,9 +179,6 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 	if e.Node.Boot, err = e.startOf(ctx, db, boot, !o.DryRun); err != nil {
 		return nil, err
 	}
-	if !o.DryRun {
-		e.giveBack(ctx)
-	}
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
 		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
@@ -231,6 +228,7 @@ func (s *scheduler) decide(ctx context.Context) error {
 
 // recover records how runs ended, marks those whose supervisor is gone, and plans what becomes of their slots.
 func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
+	s.unlock(ctx)
 	if err := s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }); err != nil {
 		s.report.problem("the ends of runs: %v", err)
 	}
@@ -252,11 +250,12 @@ func (s *scheduler) hasten(ctx context.Context) error {
 		}
 		locks := map[string]bool{}
 		for _, slot := range pending {
-			if strings.HasPrefix(slot.Reason, "queued: lock ") { // one end frees one place
-				if locks[slot.Reason] {
+			if name, ok := strings.CutPrefix(slot.Reason, "queued: lock "); ok { // one end frees one place
+				name, _, _ = strings.Cut(name, " ")
+				if locks[name] {
 					continue
 				}
-				locks[slot.Reason] = true
+				locks[name] = true
 			}
 			if !strings.HasPrefix(slot.Reason, "requirement") {
 				waiting = append(waiting, slot.Task)

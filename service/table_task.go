@@ -160,7 +160,7 @@ var taskRows = [...]row{
 	{
 		name: "lock", kind: kindLocks, from: same, example: "tape:2",
 		field: func(t *task.Task) any { return &t.Plan.Locks },
-		text:  "Locks shared with other tasks of the node: words NAME, or NAME:N where N of them may run at once.",
+		text:  "Locks shared with other tasks of the node: words NAME, or NAME:N where N of them may run at once. Where one has no place left overlap says what becomes of a slot, and a run by hand is declined: who has it is told.",
 	},
 	{
 		name: "log", kind: kindLog, def: "true", choices: "true false file journal both none", from: same, example: "journal",

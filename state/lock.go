@@ -29,13 +29,21 @@ func (d *DB) Holds(ctx context.Context) ([]Hold, error) {
 	return all, err
 }
 
+// Holders returns the places of one lock, by run, but those of runs that this record knows to have ended.
+func (d *DB) Holders(ctx context.Context, name string) ([]Hold, error) {
+	var all []Hold
+	err := d.read(ctx, 8, func(v row) error { all = append(all, readHold(v)); return nil },
+		holdFrom+" WHERE name=? AND NOT EXISTS(SELECT 1 FROM run WHERE id=run_id AND ended_at IS NOT NULL) ORDER BY run_id", name)
+	return all, err
+}
+
 // Hold takes a place of each lock for a run that is about to be claimed. It must have an id, and say
-// which process holds it. Where a lock is full nothing is entered, and blockers has the ids of the runs
-// that hold the first such lock. Holds of runs that have ended, or for which alive says false, are
+// which process holds it. Where a lock is full nothing is entered, and blockers has the places of the
+// first such lock. Holds of runs that have ended, or for which alive says false, are
 // dropped; a nil alive believes all of them.
 //
 // It takes no barrier: after a power cut no process holds anything.
-func (d *DB) Hold(ctx context.Context, run task.Run, locks []task.Lock, alive func(task.Run) bool) (blockers []string, err error) {
+func (d *DB) Hold(ctx context.Context, run task.Run, locks []task.Lock, alive func(task.Run) bool) (blockers []Hold, err error) {
 	if run.Node == "" {
 		run.Node = d.o.Node
 	}
@@ -59,7 +67,7 @@ func (d *DB) Hold(ctx context.Context, run task.Run, locks []task.Lock, alive fu
 	return blockers, nil
 }
 
-func (d *DB) hold(ctx context.Context, run task.Run, locks []task.Lock, alive func(task.Run) bool) ([]string, error) {
+func (d *DB) hold(ctx context.Context, run task.Run, locks []task.Lock, alive func(task.Run) bool) ([]Hold, error) {
 	for _, l := range locks {
 		others, err := d.holders(ctx, l.Name, run.ID, alive)
 		if err != nil || len(others) >= max(l.Places, 1) {
@@ -76,8 +84,8 @@ func (d *DB) hold(ctx context.Context, run task.Run, locks []task.Lock, alive fu
 	return nil, nil
 }
 
-// holders lists the runs other than one that hold a lock, after it has dropped what is over.
-func (d *DB) holders(ctx context.Context, name, but string, alive func(task.Run) bool) (live []string, err error) {
+// holders lists the places of a lock that other runs than one have, after it has dropped what is over.
+func (d *DB) holders(ctx context.Context, name, but string, alive func(task.Run) bool) (live []Hold, err error) {
 	_, err = d.c.exec("DELETE FROM hold WHERE name=? AND EXISTS(SELECT 1 FROM run WHERE id=run_id AND ended_at IS NOT NULL)", name)
 	if err != nil {
 		return nil, err
@@ -88,7 +96,7 @@ func (d *DB) holders(ctx context.Context, name, but string, alive func(task.Run)
 		switch {
 		case h.Run.ID == but:
 		case alive == nil || alive(h.Run):
-			live = append(live, h.Run.ID)
+			live = append(live, h)
 		default:
 			gone = append(gone, h.Run.ID)
 		}

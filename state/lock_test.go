@@ -22,7 +22,11 @@ func TestHold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(by, " ")
+		var ids []string
+		for _, h := range by {
+			ids = append(ids, h.Run.ID)
+		}
+		return strings.Join(ids, " ")
 	}
 	held := func() string {
 		t.Helper()
@@ -74,9 +78,15 @@ func TestHoldsThatAreOver(t *testing.T) {
 		}
 	}
 	settle(t, d, outcome(done, task.Complete))
+	if all, err := d.Holders(ctx, "disk"); err != nil || len(all) != 2 || all[0].Run.ID == done.ID || all[1].Run.ID == done.ID {
+		t.Errorf("holders %+v, %v; want all but the run that has ended", all, err)
+	}
+	if all, err := d.Holders(ctx, "net"); err != nil || len(all) > 0 {
+		t.Errorf("holders %+v, %v of a lock that nobody holds", all, err)
+	}
 	lock[0].Places = 1
 	by, err := d.Hold(ctx, wants("task#1", "x"), lock, state.Alive)
-	if err != nil || len(by) != 1 || by[0] != mine.ID {
+	if err != nil || len(by) != 1 || by[0].Run.ID != mine.ID || by[0].Name != "disk" || by[0].Run.Task != mine.Task {
 		t.Errorf("blocked by %v, %v; want %s", by, err, mine.ID)
 	}
 	if all, err := d.Holds(ctx); err != nil || len(all) != 1 {

@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,17 +13,25 @@ type Facts struct {
 	Now time.Time
 	// Origin is who asks.
 	Origin Origin
-	// Force is set where a person insists: it overrides requirements, nodes, frozen and overlap, never
-	// disable, identity or confirmation.
+	// Force is set where a person insists: it overrides requirements, nodes, frozen, overlap and locks,
+	// never disable, identity or confirmation.
 	Force bool
 	// Running lists the ids of the runs of the task in progress.
 	Running []string
+	// Held has those of the task's locks that have no place left.
+	Held []Held
 	// Frozen and NodeFrozen say since when and by whom the service or the node is frozen; "" if not.
 	Frozen, NodeFrozen string
 	// Elsewhere is why the service is not for this node ("nodes = n2 n3"); "" if it is.
 	Elsewhere string
 	// Seen has the state of each subject of the task's requirements, in the same order.
 	Seen []Seen
+}
+
+// Held is a lock without a place left, and the runs that have them.
+type Held struct {
+	Lock Lock
+	By   []Run
 }
 
 // Seen is the state in which a requirement's subject was seen.
@@ -108,6 +117,9 @@ func Decide(t Task, f Facts) Decision {
 		d.Checks = append(d.Checks, required(r, f.seen(i)))
 	}
 	d.Checks = append(d.Checks, free(t, f))
+	for _, l := range t.Plan.LockList() {
+		d.Checks = append(d.Checks, unheld(l, f))
+	}
 	if f.Force {
 		d.force()
 	}
@@ -126,7 +138,7 @@ func (d *Decision) force() {
 	for i := range d.Checks {
 		c := &d.Checks[i]
 		switch c.Name {
-		case "requirement", "thawed", "free", "here":
+		case "requirement", "thawed", "free", "lock", "here":
 			c.Forced = !c.Pass
 		}
 	}
@@ -197,4 +209,22 @@ func free(t Task, f Facts) Check {
 		c.Detail = fmt.Sprintf("%s is already running: %s (%s)", t.ID.RID, strings.Join(f.Running, " "), c.Detail)
 	}
 	return c
+}
+
+// unheld keeps tasks apart that share a lock.
+func unheld(l Lock, f Facts) Check {
+	i := slices.IndexFunc(f.Held, func(h Held) bool { return h.Lock.Name == l.Name })
+	if i < 0 {
+		return Check{"lock", true, false, "lock " + l.Name + " has a place"}
+	}
+	return Check{"lock", false, false, f.Held[i].String()}
+}
+
+// String says who holds the lock.
+func (h Held) String() string {
+	words := make([]string, len(h.By))
+	for i, run := range h.By {
+		words[i] = fmt.Sprintf("%s (run %s)", run.Task, run.ID)
+	}
+	return "lock " + h.Lock.Name + " is held by " + strings.Join(words, ", ")
 }
