@@ -31,8 +31,9 @@ type meter struct {
 
 // metered is how far a record has been counted.
 type metered struct {
-	Seen string   // the newest run that was looked at
-	Open []string // of those before, the runs that had not ended
+	Seen    string   // all runs with ids up to here were looked at, and no other comes with such an id
+	Counted []string `json:",omitempty"` // those after it that were
+	Open    []string // of all these, the runs that had not ended
 }
 
 // gauge is what is known of one task.
@@ -74,7 +75,7 @@ func (d *delays) add(seconds float64) {
 	d.Sum += seconds
 }
 
-// settling is how long after it was made a run may be entered in the record: younger ones are counted later.
+// settling is how long after it was made a run may be entered in the record.
 const settling = 5 * time.Second
 
 func (e *Engine) meterFile() string { return filepath.Join(e.StateDir, "metrics.json") }
@@ -228,7 +229,7 @@ func (m *meter) gather(ctx context.Context, s *scheduler) error {
 	}
 	var errs []error
 	for path, db := range s.recordsByPath() {
-		errs = append(errs, m.record(ctx, path, db, s.Now()))
+		errs = append(errs, m.record(ctx, path, db, s.Now(), s.report.Started))
 	}
 	return errors.Join(append(errs, m.plans(ctx, s.node))...)
 }
@@ -250,16 +251,17 @@ func (m *meter) plans(ctx context.Context, node *state.DB) error {
 	return err
 }
 
-// record counts the runs of one record.
-func (m *meter) record(ctx context.Context, path string, db *state.DB, now time.Time) error {
+// record counts the runs of one record that were not looked at yet. fresh are those that this tick has started.
+func (m *meter) record(ctx context.Context, path string, db *state.DB, now time.Time, fresh []task.Run) error {
 	seen := m.Records[path]
 	if seen == nil {
 		seen = &metered{}
 		m.Records[path] = seen
 	}
-	limit := idAt(now.Add(-settling))
-	if seen.Seen > limit { // the clock was set back
-		seen.Seen = limit
+	if seen.Seen > idAt(now) {
+		if err := m.turnBack(ctx, db, seen, now, fresh); err != nil {
+			return err
+		}
 	}
 	running, err := db.Running(ctx, "", "")
 	if err != nil {
@@ -274,18 +276,59 @@ func (m *meter) record(ctx context.Context, path string, db *state.DB, now time.
 		return err
 	}
 	runs, err := db.Runs(ctx, state.Query{After: seen.Seen})
-	for _, run := range slices.Backward(runs) { // the oldest first
-		if run.ID >= limit {
-			break
-		}
-		seen.Seen = run.ID
-		if !run.State.Final() {
-			seen.Open = append(seen.Open, run.ID)
-			continue
-		}
-		m.run(run)
+	if err != nil {
+		return err
 	}
-	return err
+	m.count(seen, runs)
+	seen.settle(idAt(now.Add(-settling)))
+	return nil
+}
+
+// turnBack is for a clock that was set back: runs come with ids that are before those of runs that were counted. What
+// is on record there was, but for those of this tick; of what a person ran since the last look that is a guess.
+func (m *meter) turnBack(ctx context.Context, db *state.DB, seen *metered, now time.Time, fresh []task.Run) error {
+	limit := idAt(now.Add(-settling))
+	runs, err := db.Runs(ctx, state.Query{After: limit})
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		isFresh := slices.ContainsFunc(fresh, func(f task.Run) bool { return f.ID == run.ID })
+		if run.ID <= seen.Seen && !isFresh {
+			seen.Counted = append(seen.Counted, run.ID)
+		}
+	}
+	seen.Seen = limit
+	for _, g := range m.Tasks {
+		g.Last = min(g.Last, limit) // the next is the newest, whatever its id
+	}
+	return nil
+}
+
+// count looks at runs, newest first, that may have been counted.
+func (m *meter) count(seen *metered, runs []task.Run) {
+	counted := map[string]bool{}
+	for _, id := range seen.Counted {
+		counted[id] = true
+	}
+	for _, run := range slices.Backward(runs) {
+		switch {
+		case counted[run.ID]:
+			continue
+		case run.State.Final():
+			m.run(run)
+		default:
+			seen.Open = append(seen.Open, run.ID)
+		}
+		seen.Counted = append(seen.Counted, run.ID)
+	}
+}
+
+// settle forgets the ids of runs that no other can come before any more. Those of a process that was there before its
+// clock was set back are ahead of it.
+func (s *metered) settle(limit string) {
+	s.Seen = max(s.Seen, limit)
+	s.Counted = slices.DeleteFunc(s.Counted, func(id string) bool { return id <= s.Seen })
 }
 
 // ended counts the runs that were open, and are not now.

@@ -319,6 +319,59 @@ func TestMetricsLint(t *testing.T) {
 	}
 }
 
+// TestMetricsClockSetBack: each run is counted once and at once, though its id is of a time that was before, or is of a
+// process that knew a later one.
+func TestMetricsClockSetBack(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\n"})
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	enter := func(at time.Time) { // as another process does
+		t.Helper()
+		run := task.Run{
+			ID: idAt(at) + "-7000-8000-000000000000", Task: task.ID{Service: "a", RID: "task#0"}, Origin: task.Manual, State: task.Complete,
+			Attempt: 1, QueuedAt: at, StartedAt: at, EndedAt: at,
+		}
+		if err := db.Insert(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(n int) { t.Helper(); h.want("om_task_runs_total", task0+`,result="complete"`, float64(n)) }
+	for n := range 3 {
+		enter(h.now.Add(-time.Millisecond))
+		h.tick(time.Minute)
+		want(n + 1)
+	}
+	ahead := h.now
+	h.now = h.now.Add(-time.Hour)
+	h.tick(0)
+	want(3)
+	enter(ahead.Add(time.Second)) // of a daemon that was there before
+	enter(h.now.Add(time.Second))
+	h.tick(time.Minute)
+	want(5)
+	h.now = h.now.Add(-2 * time.Minute) // once more
+	h.tick(0)
+	enter(h.now.Add(time.Second))
+	for range 30 {
+		h.tick(3 * time.Minute)
+		want(6)
+	}
+	m, err := h.loadMeter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, r := range m.Records {
+		if len(r.Counted) > 0 {
+			t.Errorf("%s: %d ids are kept for ever", path, len(r.Counted))
+		}
+	}
+	enter(h.now)
+	h.tick(time.Minute)
+	want(7)
+}
+
 // TestMetricsUnwritable: a tick does not fail for them, and says so.
 func TestMetricsUnwritable(t *testing.T) {
 	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\n"})
