@@ -73,7 +73,7 @@ func NewDaemon(env Env, configDir, stateDir string) *Daemon {
 func (d *Daemon) Engine() (*engine.Engine, error) {
 	e, err := d.a.engine()
 	if err == nil {
-		e.Warn = nil // there is nobody to be told
+		e.Warn, e.Trouble = nil, nil // there is nobody to be told
 	}
 	return e, err
 }

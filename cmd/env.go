@@ -55,7 +55,7 @@ func (a *app) engine() (*engine.Engine, error) {
 	a.eng = &engine.Engine{
 		ConfigDir: config, StateDir: state, Node: node, Now: a.Now, Program: a.Version, EUID: os.Geteuid(),
 		By: a.caller(users), Terminal: terminalName(a.Stdin), Users: users, Warn: a.doubt,
-		Untold: a.untold,
+		Untold: a.untold, Trouble: a.trouble,
 	}
 	return a.eng, nil
 }
@@ -89,6 +89,11 @@ func (a *app) node(config string) (service.Node, error) {
 // untold tells the one who is here of those who are not told.
 func (a *app) untold(id task.ID, err error) {
 	fmt.Fprintf(a.Stderr, "om: %s: nobody is told: %s\n", id, visible(err.Error()))
+}
+
+// trouble tells the one who is here what went wrong beside what was asked for.
+func (a *app) trouble(err error) {
+	fmt.Fprintf(a.Stderr, "om: %s\n", visible(task.Text(err)))
 }
 
 // folder finds the configuration or the state: the flag, the variable, root's place, or the user's

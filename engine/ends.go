@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,23 @@ import (
 )
 
 // Fold records how runs ended that a supervisor carried on by itself, and plans what becomes of their slots.
-// It may be called by each process that looks at the record: what is folded already stays as it is.
-func (e *Engine) Fold(ctx context.Context) error {
-	return e.fold(ctx, func(task.Run) {})
+// It may be called by each process that looks at the record: what is folded already stays as it is. Runs whose end
+// can't be recorded now count as in progress; why is told to Trouble, and stands in nobody's way.
+func (e *Engine) Fold(ctx context.Context) {
+	if err := e.fold(ctx, func(task.Run) {}, e.trouble); err != nil {
+		e.trouble(err)
+	}
 }
 
-// fold is Fold, and tells of each run how it ended. It may tell so twice, after a fold that was cut short.
-func (e *Engine) fold(ctx context.Context, told func(task.Run)) error {
+func (e *Engine) trouble(err error) {
+	if e.Trouble != nil && !errors.Is(err, task.ErrPermission) && !errors.Is(err, fs.ErrPermission) {
+		e.Trouble(fmt.Errorf("the ends of runs: %w", err))
+	}
+}
+
+// fold is Fold, and tells of each run how it ended. It may tell so twice, after a fold that was cut short. strange is
+// told of what is no end of a run.
+func (e *Engine) fold(ctx context.Context, told func(task.Run), strange func(error)) error {
 	return task.Fold(e.journals(), func(batch []task.Ended) error {
 		records := map[string][]task.Ended{}
 		for _, end := range batch {
@@ -30,21 +41,21 @@ func (e *Engine) fold(ctx context.Context, told func(task.Run)) error {
 		}
 		var errs []error
 		for _, ends := range records {
-			errs = append(errs, e.settle(ctx, ends, told))
+			errs = append(errs, e.settle(ctx, ends, told, strange))
 		}
 		return errors.Join(errs...)
-	})
+	}, strange)
 }
 
 // settle enters the ends of runs of one record. They stay in the journal while that can't be reached.
-func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.Run)) error {
+func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.Run), strange func(error)) error {
 	db, err := e.recordOf(ctx, ownerOf(ends[0]))
 	if err != nil {
 		return err
 	}
-	outcomes := make([]task.Outcome, len(ends))
-	for i := range ends {
-		outcomes[i] = ends[i].Outcome
+	outcomes, err := outcomesOf(ctx, db, ends, strange)
+	if err != nil || len(outcomes) == 0 {
+		return err
 	}
 	if err := db.Settle(ctx, outcomes); err != nil && !errors.Is(err, task.ErrNotFound) {
 		return err
@@ -80,6 +91,24 @@ func (e *Engine) release(ctx context.Context, outcomes []task.Outcome) error {
 		ids[i] = o.RunID
 	}
 	return node.Release(ctx, ids...)
+}
+
+// outcomesOf is what can be believed: the ends of runs that are on record, from the supervisor that holds each.
+func outcomesOf(ctx context.Context, db *state.DB, ends []task.Ended, strange func(error)) (list []task.Outcome, err error) {
+	for _, end := range ends {
+		run, err := db.Run(ctx, end.Outcome.RunID)
+		switch {
+		case errors.Is(err, task.ErrNotFound), errors.Is(err, task.ErrInvalid), err == nil && run.ID != end.Outcome.RunID:
+			// past retention, or no id of a run
+		case err != nil:
+			return nil, err
+		case !end.Holder.Of(run): // another supervisor knows how it ends
+			strange(fmt.Errorf("run %s of %s: process %d, which does not hold it, says that it has ended", run.ID, run.Task, end.Holder.PID))
+		default:
+			list = append(list, end.Outcome)
+		}
+	}
+	return list, nil
 }
 
 // ownerOf is the service whose record has the run, "" for the node's.

@@ -39,6 +39,9 @@ type Engine struct {
 	// Untold is told why somebody is not told of a task's runs; nil is for nobody.
 	Untold func(task.ID, error)
 
+	// Trouble is told what went wrong beside what was asked for; nil is for nobody.
+	Trouble func(error)
+
 	// Reading opens a record that can't be written for reading alone.
 	Reading bool
 

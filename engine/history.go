@@ -35,10 +35,8 @@ func (e *Engine) History(ctx context.Context, path string, q state.Query, skippe
 // bury records how runs ended, and marks those that nobody will end as lost. Who may only read
 // the record sees them as they are.
 func (e *Engine) bury(ctx context.Context, db *state.DB) error {
-	err := e.Fold(ctx)
-	if err == nil {
-		_, err = e.markLost(ctx, db)
-	}
+	e.Fold(ctx)
+	_, err := e.markLost(ctx, db)
 	if errors.Is(err, task.ErrPermission) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}

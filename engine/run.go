@@ -34,9 +34,7 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 	if err != nil {
 		return nil, err
 	}
-	if err = e.Fold(ctx); err != nil {
-		return nil, err
-	}
+	e.Fold(ctx)
 	r := &runner{Engine: e, svc: s, db: db, req: req}
 	r.tellLeftOut()
 	if req.DryRun {

@@ -229,8 +229,8 @@ func (s *scheduler) decide(ctx context.Context) error {
 // recover records how runs ended, marks those whose supervisor is gone, and plans what becomes of their slots.
 func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
 	s.unlock(ctx)
-	if err := s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }); err != nil {
-		s.report.problem("the ends of runs: %v", err)
+	if err := s.foldAll(ctx); err != nil {
+		s.strange(err)
 	}
 	lost, err := s.markLost(ctx, db)
 	s.report.Lost = append(s.report.Lost, lost...)
@@ -264,6 +264,12 @@ func (s *scheduler) hasten(ctx context.Context) error {
 	}
 	return s.node.Hasten(ctx, waiting, s.now)
 }
+
+func (s *scheduler) foldAll(ctx context.Context) error {
+	return s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }, s.strange)
+}
+
+func (s *scheduler) strange(err error) { s.report.problem("the ends of runs: %v", err) }
 
 // rehearseTick tells what a tick would start, and records nothing. Files that no tick has read yet have no
 // cursors: nothing of them would be due.

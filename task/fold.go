@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,14 +18,32 @@ type Ended struct {
 	ID      ID
 	Record  string // path of the state file that has the run, "" for the node's
 	Outcome Outcome
+
+	Holder Holder `json:"-"` // whose journal it stands in
 }
+
+// Holder is a process that holds runs: BootID, PID and PIDStart of a Run.
+type Holder struct {
+	BootID   string
+	PID      int
+	PIDStart uint64
+}
+
+// Of tells whether a run is held by h.
+func (h Holder) Of(r Run) bool { return h == Holder{r.BootID, r.PID, r.PIDStart} }
+
+// damagedSuffix is behind the name of a journal that was set aside.
+const damagedSuffix = ".damaged"
 
 // Fold reads the journals that detached supervisors write in a folder. It calls settle with the outcomes of
 // each that it has not seen yet, and removes a journal when settle took them and its supervisor is dead. An
 // outcome may come more than once: when settle failed, when two processes fold, when the host crashed. A line
-// that a crash cut off, or left a hole in, is left out. A file that is no journal is left, and is the error; the others are folded
-// all the same.
-func Fold(folder string, settle func([]Ended) error) error {
+// that a crash cut off, or left a hole in, is left out.
+//
+// The error is for what can't be settled now. strange, which may be nil, is told of what can't be read: a file that is
+// no journal, or another user's, is left; a journal with lines that are no outcomes is set aside once its supervisor is
+// dead, for else its runs would be waited for. None of that keeps the others from being folded.
+func Fold(folder string, settle func([]Ended) error, strange func(error)) error {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -38,52 +57,76 @@ func Fold(folder string, settle func([]Ended) error) error {
 	}
 	var errs []error
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), damagedSuffix) {
+			continue
+		}
 		path := filepath.Join(folder, e.Name())
-		if err := fold(path, boot, settle); err != nil && !errors.Is(err, fs.ErrNotExist) { // others fold too
+		wrong, err := fold(path, boot, settle)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // others fold too
 			errs = append(errs, fmt.Errorf("journal %q: %w", path, err))
+		}
+		if wrong != nil && !errors.Is(wrong, fs.ErrNotExist) && strange != nil {
+			strange(fmt.Errorf("journal %q: %w", path, wrong))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// fold takes what is new in one journal.
-func fold(path, boot string, settle func([]Ended) error) error {
+// fold takes what is new in one journal; wrong tells of what is no outcome.
+func fold(path, boot string, settle func([]Ended) error) (wrong, err error) {
 	o, ok := parseOwner(filepath.Base(path))
 	if !ok {
-		return fmt.Errorf("wanted a name of BOOT-PID-START%s: %w", ledgerSuffix, ErrInvalid)
+		return Errorf(ErrInvalid, "wanted a name of BOOT-PID-START%s: remove it", ledgerSuffix), nil
 	}
 	alive := o.alive(boot) // asked first: what is read after its death is all there is
 	f, err := openFolded(path)
 	if err != nil {
-		return err
+		return err, nil
 	}
 	defer f.close()
-	batch, wrong := f.outcomes()
-	if len(batch) > 0 {
-		if err := settle(batch); err != nil {
-			return err
+	for f.more() {
+		batch, bad := f.outcomes(Holder{o.boot, o.pid, o.start})
+		if wrong == nil {
+			wrong = bad
 		}
+		if len(batch) > 0 {
+			if err := settle(batch); err != nil {
+				return wrong, err
+			}
+		}
+		f.step()
 	}
 	switch {
-	case wrong != nil:
-		return wrong
+	case f.err != nil:
+		return f.err, nil
 	case alive:
 		f.mark()
-		return nil
+		return wrong, nil
+	case wrong == nil:
+		return nil, unix.Unlink(path)
 	}
-	return unix.Unlink(path)
+	if err := unix.Rename(path, path+damagedSuffix); err != nil {
+		return wrong, err
+	}
+	return Errorf(ErrInvalid, "%s; it is set aside as %s%s", wrong, filepath.Base(path), damagedSuffix), nil
 }
 
 // foldedMark is the extended attribute of a journal that says how much of it was folded. Where a filesystem has
 // none, a journal is folded from its beginning each time.
 const foldedMark = "user.om.folded"
 
+// maxFolded is how much of a journal is read at a time, and so the longest line.
+const maxFolded = 16 << 20
+
 // folded is a journal that is read.
 type folded struct {
-	fd   int
-	from int64
-	text []byte // what comes after from
-	end  int64  // of its last whole line
+	fd    int
+	size  int64
+	start int64  // where reading began
+	from  int64  // of text
+	end   int64  // of the last whole line of text
+	text  []byte // what is at hand
+	err   error  // why no more can be read
 }
 
 func openFolded(path string) (f folded, err error) {
@@ -91,7 +134,7 @@ func openFolded(path string) (f folded, err error) {
 	if err != nil {
 		return f, err
 	}
-	if err := f.read(); err != nil {
+	if err := f.measure(); err != nil {
 		f.close()
 		return f, err
 	}
@@ -100,33 +143,51 @@ func openFolded(path string) (f folded, err error) {
 
 func (f *folded) close() { _ = unix.Close(f.fd) }
 
-func (f *folded) read() error {
+// measure refuses what is no file of ours, and finds where to begin.
+func (f *folded) measure() error {
 	var st unix.Stat_t
 	if err := unix.Fstat(f.fd, &st); err != nil {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return Errorf(ErrInvalid, "it is no file")
+		return Errorf(ErrInvalid, "it is no file: remove it")
 	}
+	if int(st.Uid) != unix.Geteuid() {
+		return Errorf(ErrPermission, "user %d has placed it: remove it", st.Uid)
+	}
+	f.size = st.Size
 	var value [20]byte
 	if n, err := unix.Fgetxattr(f.fd, foldedMark, value[:]); err == nil {
-		f.from, _ = strconv.ParseInt(string(value[:n]), 10, 64)
+		f.start, _ = strconv.ParseInt(string(value[:n]), 10, 64)
 	}
-	if f.from < 0 || f.from > st.Size {
-		f.from = 0
+	if f.start < 0 || f.start > f.size {
+		f.start = 0
 	}
-	f.end = f.from
-	f.text = make([]byte, st.Size-f.from)
-	n, err := unix.Pread(f.fd, f.text, f.from)
-	if err != nil {
-		return err
-	}
-	f.text = f.text[:n]
+	f.from, f.end = f.start, f.start
 	return nil
 }
 
-// outcomes reads the whole lines. The error tells of the first that is none; the others count.
-func (f *folded) outcomes() (batch []Ended, wrong error) {
+// more reads on, and tells whether there was something.
+func (f *folded) more() bool {
+	if f.err != nil || f.from >= f.size {
+		return false
+	}
+	f.text = make([]byte, min(f.size-f.from, maxFolded))
+	n, err := unix.Pread(f.fd, f.text, f.from)
+	f.text, f.err = f.text[:max(n, 0)], err
+	return n > 0
+}
+
+// step goes on behind the lines that were read. A line that has no end yet is the last.
+func (f *folded) step() {
+	if f.end == f.from {
+		f.size = f.from
+	}
+	f.from = f.end
+}
+
+// outcomes reads the whole lines at hand. The error tells of the first that is none; the others count.
+func (f *folded) outcomes(by Holder) (batch []Ended, wrong error) {
 	rest := f.text
 	if f.from == 0 {
 		after, whole, err := cutHead(rest)
@@ -146,18 +207,22 @@ func (f *folded) outcomes() (batch []Ended, wrong error) {
 		}
 		e, err := parseEnded(line)
 		if err == nil {
+			e.Holder = by
 			batch = append(batch, e)
 		} else if wrong == nil {
 			wrong = err
 		}
 	}
 	f.end = f.from + int64(len(f.text)-len(rest))
+	if f.end == f.from && len(f.text) == maxFolded {
+		wrong = Errorf(ErrInvalid, "a line of more than %d bytes", maxFolded)
+	}
 	return batch, wrong
 }
 
 // mark notes how much was folded. Nothing depends on it but the work of the next time.
 func (f *folded) mark() {
-	if f.end > f.from {
+	if f.end > f.start {
 		_ = unix.Fsetxattr(f.fd, foldedMark, strconv.AppendInt(nil, f.end, 10), 0)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -221,19 +222,21 @@ func appendEnded(dst []byte, e Ended) []byte {
 func parseEnded(line []byte) (Ended, error) {
 	var e Ended
 	err := json.Unmarshal(line, &e)
-	if err == nil && (e.Outcome.RunID == "" || !e.Outcome.State.Final()) {
+	e = e.mapped(bare)
+	o := &e.Outcome
+	if err == nil && (o.RunID == "" || !o.State.Final() || !slices.Contains(RunStates(), o.State) || o.EndedAt.IsZero()) {
 		err = ErrInvalid
 	}
 	if err != nil {
 		return e, fmt.Errorf("%q: wanted an outcome: %w", line[:min(len(line), 80)], err)
 	}
-	return e.mapped(bare), nil
+	return e, nil
 }
 
 // cutHead takes the first line off a journal; whole is false where it was not written to its end.
 func cutHead(text []byte) (rest []byte, whole bool, err error) {
 	line, rest, whole := bytes.Cut(text, []byte("\n"))
-	if whole && string(line)+"\n" != ledgerHead {
+	if whole && string(line)+"\n" != ledgerHead || len(line) > len(ledgerHead) {
 		return nil, true, fmt.Errorf("%q: wanted %s: %w", line[:min(len(line), 80)], strings.TrimSpace(ledgerHead), ErrInvalid)
 	}
 	return rest, whole, nil
