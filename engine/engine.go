@@ -47,8 +47,9 @@ type Engine struct {
 
 	mu       sync.Mutex // of what follows
 	records  map[string]*state.DB
-	unlocked []string      // runs whose locks could not be given back yet
-	spool    *notice.Spool // of events, on first use
+	owners   map[string]*service.Service // by the record that each has of its own, and that was opened once
+	unlocked []string                    // runs whose locks could not be given back yet
+	spool    *notice.Spool               // of events, on first use
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with
@@ -83,6 +84,9 @@ func (e *Engine) Record(ctx context.Context, s *service.Service) (*state.DB, err
 		return nil, err
 	}
 	db, err := e.open(ctx, state.Options{Path: s.StateFile})
+	if err == nil {
+		e.noteOwner(s)
+	}
 	switch {
 	case errors.Is(err, task.ErrNotFound):
 		return nil, fmt.Errorf("service %s: %w (om %s state init creates it)", s.Path, err, s.Path)
@@ -136,11 +140,40 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	return db, nil
 }
 
-// recordsByPath returns the records that this process has open: those that have its runs.
-func (e *Engine) recordsByPath() map[string]*state.DB {
+// noteOwner notes that a service has a record of its own.
+func (e *Engine) noteOwner(s *service.Service) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.owners == nil {
+		e.owners = map[string]*service.Service{}
+	}
+	e.owners[s.StateFile] = s
+}
+
+// recordsByPath returns the records that this process has opened, those that can be reached now: they have its runs.
+func (e *Engine) recordsByPath(ctx context.Context) map[string]*state.DB {
+	e.mu.Lock()
+	owners := maps.Clone(e.owners)
+	e.mu.Unlock()
+	for _, s := range owners {
+		_, _ = e.Record(ctx, s) // else it is on another node now
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.records)
+}
+
+// letOwn lets go of the records that services have of their own: their filesystems may be unmounted, and what is at
+// the path the next time may be another file.
+func (e *Engine) letOwn() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for path := range e.owners {
+		if db := e.records[path]; db != nil && path != filepath.Join(e.StateDir, "om.db") {
+			_ = db.Close()
+			delete(e.records, path)
+		}
+	}
 }
 
 // Close lets go of the records that are open. A process that is about to end may leave it out.

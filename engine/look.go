@@ -162,7 +162,7 @@ func (v *view) putOff(ctx context.Context, err error) {
 	if errors.Is(err, errSupervisor) || errors.Is(err, errUnread) {
 		v.after.Next = v.now.Add(time.Second) // the next may live: who waits for longer misses slots
 	}
-	if v.l.own() && v.l.db == nil {
+	if v.l.own() && v.l.db == nil && (errors.Is(err, errElsewhere) || errors.Is(err, task.ErrNotFound)) {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
 		v.noteAway(true)
 		v.delayed(v.before.Task, "the service was not here")

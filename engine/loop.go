@@ -166,6 +166,9 @@ func (l *loop) run(ctx context.Context) error {
 			full = time.Now() //nolint:forbidigo // see above
 		}
 		l.tell(ctx, &turn, err, wake)
+		if l.endings.idle() {
+			l.letOwn()
+		}
 		if l.draining && err == nil && turn.Running == 0 {
 			return nil
 		}
@@ -237,7 +240,7 @@ func (l *loop) count(ctx context.Context, turn *Turn, wake int) error {
 // look looks at which runs go on. The end of a run may have been recorded by another process: then it is told now.
 func (l *loop) look(ctx context.Context, turn *Turn) error {
 	goesOn := map[string]bool{}
-	records := l.recordsByPath()
+	records := l.recordsByPath(ctx)
 	for _, db := range records {
 		runs, err := db.Running(ctx, "", "")
 		if err != nil {

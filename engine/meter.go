@@ -228,7 +228,7 @@ func (m *meter) gather(ctx context.Context, s *scheduler) error {
 		g.running, g.next = 0, time.Time{}
 	}
 	var errs []error
-	for path, db := range s.recordsByPath() {
+	for path, db := range s.recordsByPath(ctx) {
 		errs = append(errs, m.record(ctx, path, db, s.Now(), s.report.Started))
 	}
 	return errors.Join(append(errs, m.plans(ctx, s.node))...)

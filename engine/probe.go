@@ -63,10 +63,13 @@ func (e *Engine) holderUp(ctx context.Context, s *service.Service) error {
 	}
 	obs := resource.Prober{Now: e.Now, Exec: e.check(s)}.Probe(ctx, []task.Resource{holder})
 	if st := obs[0].Status; st != task.Up && st != task.StdbyUp {
-		return task.Errorf(task.ErrTaken, "service %s: state %s is on %s, which is %s here", s.Path, s.StateFile, holder.RID, st)
+		return task.Errorf(errElsewhere, "service %s: state %s is on %s, which is %s here", s.Path, s.StateFile, holder.RID, st)
 	}
 	return nil
 }
+
+// errElsewhere says that the filesystem with the record of a service is not here: it may be on another node.
+var errElsewhere = fmt.Errorf("elsewhere: %w", task.ErrTaken)
 
 // holder is the filesystem resource that the service's record lives on, if one is declared.
 func holder(s *service.Service) (task.Resource, bool) {

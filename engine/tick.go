@@ -243,7 +243,7 @@ func (s *scheduler) hasten(ctx context.Context) error {
 		return nil
 	}
 	var waiting []task.ID
-	for _, db := range s.recordsByPath() {
+	for _, db := range s.recordsByPath(ctx) {
 		pending, err := db.Pending(ctx, task.ID{})
 		if err != nil {
 			return err
@@ -370,6 +370,13 @@ func (e *endings) some() bool {
 	over := e.over
 	e.over = false
 	return over
+}
+
+// idle says that no run is being ended: who ends one has its record open.
+func (e *endings) idle() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.runs) == 0
 }
 
 // problems returns what has failed since it was asked last.

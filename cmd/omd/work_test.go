@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -258,4 +259,62 @@ func TestFolderExchanged(t *testing.T) {
 	if log := s.out.String(); !strings.Contains(log, "config removed\" service=b\n") || strings.Contains(log, "msg=problem") {
 		t.Errorf("what is gone is not told, or something went wrong:\n%s", log)
 	}
+}
+
+// ran counts the runs of a service that are complete, as its record has them.
+func (h *house) ran(service string) int {
+	h.Helper()
+	return strings.Count(h.om(service, "history", "--state", "complete", "-n", "0", "-o", "json"), `"id":`)
+}
+
+// TestOwnRecordExchanged: a daemon goes by the record that is at the path of a service's own, not by the one that was.
+// While there is none nothing is started, and the daemon still knows of its runs.
+func TestOwnRecordExchanged(t *testing.T) {
+	h := newHouse(t)
+	own := h.dir + "/own"
+	h.write("a.conf", "[DEFAULT]\nstate = "+own+"/om.db\n[task#0]\ncommand = true\nschedule = @1s\nlog = none\n")
+	h.om("a", "state", "init")
+	s := h.start(nil)
+	s.await("two runs", func() bool { return h.ran("a") >= 2 })
+	if err := os.Rename(own, h.dir+"/away"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", h.dir+"/away", own).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	before := h.ran("a")
+	s.await("runs in the record that is there now", func() bool { return h.ran("a") >= before+2 })
+	s.signal(syscall.SIGTERM)
+	s.ends(0)
+}
+
+// TestOwnRecordLetGo: between turns a daemon does not keep the filesystem busy that a service brings, so that the
+// service can move to another node; when it comes back its tasks go on.
+func TestOwnRecordLetGo(t *testing.T) {
+	h := newHouse(t)
+	disk, mnt := h.dir+"/disk", h.dir+"/mnt"
+	mount := func() error { return syscall.Mount(disk, mnt, "", syscall.MS_BIND, "") }
+	for _, dir := range []string{disk, mnt} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mount(); err != nil {
+		t.Skipf("no mount here: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(mnt, syscall.MNT_DETACH) })
+	h.write("a.conf", "[DEFAULT]\nstate = "+mnt+"/om.db\n[fs#0]\nmnt = "+mnt+"\n[task#0]\ncommand = true\nschedule = @1s\nlog = none\n")
+	h.om("a", "state", "init")
+	s := h.start(nil)
+	for range 2 {
+		before := h.ran("a")
+		s.await("two runs", func() bool { return h.ran("a") >= before+2 })
+		s.await("moment at which nothing is open there", func() bool { return syscall.Unmount(mnt, 0) == nil })
+		s.logs("msg=started")
+		if err := mount(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.signal(syscall.SIGUSR2)
+	s.ends(0)
 }
