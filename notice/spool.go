@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,17 +124,35 @@ func (s *Spool) makeRoom() error {
 	if err != nil {
 		return err
 	}
-	var drop []string
+	drop := 0
 	if len(names) >= maxEntries {
-		drop = names[:len(names)-maxEntries+1+maxEntries/16] // some more, so that this is seldom
+		drop = len(names) - maxEntries + 1 + maxEntries/16 // some more, so that this is seldom
 	}
-	for _, name := range drop {
+	s.held = len(names) - drop + 1
+	return s.drop(names[:drop])
+}
+
+// drop removes entries for want of room. What can't be removed, as a folder that somebody placed, is set aside.
+func (s *Spool) drop(names []string) error {
+	for _, name := range names {
 		if err := s.Remove(name); err != nil {
-			return err
+			if err := s.bury(name); err != nil {
+				return err
+			}
 		}
 	}
-	s.held = len(names) - len(drop) + 1
-	return s.countDropped(len(drop))
+	return s.countDropped(len(names))
+}
+
+// Newest lists the files of as many entries as a spool holds at most, the oldest first. Where there are more, for
+// something else has filled it, the oldest are dropped.
+func (s *Spool) Newest() ([]string, error) {
+	names, err := s.Names()
+	if over := len(names) - maxEntries; err == nil && over > 0 {
+		err = s.drop(names[:over])
+		names = names[over:]
+	}
+	return names, err
 }
 
 // countDropped adds to the file whose size is how many events were dropped: appending needs no lock.
@@ -145,7 +164,7 @@ func (s *Spool) countDropped(n int) error {
 	if info, err := os.Lstat(path); err == nil && info.Size() > maxDropped {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}
@@ -194,15 +213,39 @@ func (s *Spool) Empty() bool {
 
 // Read reads an entry. One that can't be understood is set aside among the dead.
 func (s *Spool) Read(name string) (Entry, error) {
-	e := Entry{Name: name}
-	text, err := os.ReadFile(filepath.Join(s.Dir, name))
-	if err != nil {
-		return e, err
+	e := Entry{}
+	text, err := s.read(name, maxEntry)
+	if err == nil {
+		err = json.Unmarshal(text, &e)
 	}
-	if err := json.Unmarshal(text, &e); err != nil {
+	e.Name = name
+	if err == nil && slices.ContainsFunc(e.Targets, func(t Target) bool { return t.Tries < 0 }) {
+		err = errors.New("tries below 0")
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e, err
+	case err != nil:
 		return e, errors.Join(fmt.Errorf("%s: %w", name, err), s.bury(name))
 	}
 	return e, nil
+}
+
+// read reads a file that has at most limit bytes. What is no file is not waited for.
+func (s *Spool) read(name string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(filepath.Join(s.Dir, name), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, fmt.Errorf("wanted a file of at most %d bytes", limit)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // Remove removes an entry.
@@ -271,3 +314,15 @@ func (s *Spool) Sweep(before time.Time) {
 
 // Note keeps a few words of who delivers, beside the events: name is no entry's.
 func (s *Spool) Note(name string, text []byte) error { return writeWhole(s.Dir, name, text) }
+
+// maxNote is how long such words may be.
+const maxNote = 16 << 20
+
+// Noted is what was kept so, nothing where that can't be read.
+func (s *Spool) Noted(name string) []byte {
+	text, err := s.read(name, maxNote)
+	if err != nil {
+		return nil
+	}
+	return text
+}

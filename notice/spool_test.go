@@ -1,11 +1,13 @@
 package notice_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,6 +128,100 @@ func TestSpoolHuge(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(s.Dir, ".new-*")); len(left) != 0 {
 		t.Errorf("left %q", left)
 	}
+}
+
+// TestSpoolStrange: what is no event is set aside and never waited for, whatever stands in its place, and keeps no event
+// from being put in or taken out.
+func TestSpoolStrange(t *testing.T) {
+	s := &notice.Spool{Dir: t.TempDir()}
+	at := func(name string) string { return filepath.Join(s.Dir, name) }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(syscall.Mkfifo(at("0pipe.json"), 0o600))
+	must(os.MkdirAll(at("0folder.json/full"), 0o700))
+	must(os.Symlink("/dev/zero", at("0link.json")))
+	must(os.WriteFile(at("0huge.json"), nil, 0o600))
+	must(os.Truncate(at("0huge.json"), 1<<40))
+	must(os.WriteFile(at("0less.json"), []byte(`{"targets":[{"kind":"mail","to":"x","tries":-9}]}`), 0o600))
+	must(os.WriteFile(at("0binary.json"), []byte("\x00\xff\n"), 0o600))
+	must(os.WriteFile(at("0gone.json"), nil, 0o000))
+	must(os.WriteFile(at("no event"), []byte("hi"), 0o600))
+	must(syscall.Mkfifo(at("pace"), 0o600))
+	put(t, s, entry(1))
+	names, err := s.Newest()
+	if err != nil || len(names) != 8 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	for _, name := range names {
+		e, err := s.Read(name)
+		if wrong := name[0] == '0' && name[1] > '9'; wrong != (err != nil) || e.Name != name {
+			t.Errorf("%s: %+v, %v", name, e, err)
+		}
+	}
+	if names, err = s.Names(); err != nil || len(names) != 1 {
+		t.Errorf("left %q, %v", names, err)
+	}
+	if text := s.Noted("pace"); text != nil {
+		t.Errorf("a pipe has %q", text)
+	}
+}
+
+// TestSpoolFlood: as many events as there are, no more are kept than a spool holds, and new ones find room, also where
+// what is oldest can't be removed.
+func TestSpoolFlood(t *testing.T) {
+	s := &notice.Spool{Dir: t.TempDir()}
+	for i := range 6_000 {
+		if err := os.WriteFile(filepath.Join(s.Dir, fmt.Sprintf("%016x-x.json", i)), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, "!first.json/full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	names, err := s.Newest()
+	if err != nil || len(names) != 4096 || names[4095] != "000000000000176f-x.json" || s.Dropped() != 6_001-4096 {
+		t.Errorf("%d names, %d dropped, %v", len(names), s.Dropped(), err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, "!second.json/full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	e := entry(1)
+	e.Event.Timestamp = time.Now()
+	put(t, &notice.Spool{Dir: s.Dir}, e)
+	if names, err = s.Names(); err != nil || len(names) > 4096 || !strings.Contains(names[len(names)-1], "01a2fa2a") {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+}
+
+// FuzzSpoolRead: whatever stands in the file of an event, it is one or is set aside.
+func FuzzSpoolRead(f *testing.F) {
+	for _, text := range []string{"", "{}", "null", "[]", `{"targets":[{"tries":-1}]}`, `{"event":{"timestamp":"x"}}`, `{"name":"../x","targets":null}`} {
+		f.Add([]byte(text))
+	}
+	if text, err := json.Marshal(entry(1)); err == nil {
+		f.Add(text)
+	}
+	s := &notice.Spool{Dir: f.TempDir()}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		const name = "1-x.json"
+		path := filepath.Join(s.Dir, name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.Read(name)
+		if _, gone := os.Stat(path); (gone != nil) != (err != nil) || e.Name != name {
+			t.Errorf("%v, and the file: %v; name %q", err, gone, e.Name)
+		}
+		for _, target := range e.Targets {
+			if err == nil && target.Tries < 0 {
+				t.Errorf("%+v", target)
+			}
+		}
+	})
 }
 
 // TestLock: one takes events out at a time.

@@ -115,7 +115,7 @@ func (n *notifier) deliver(ctx context.Context, node func() service.Node, once b
 
 // drainer prepares the deliveries.
 func (n *notifier) drainer(spool *notice.Spool, node func() service.Node, wake <-chan struct{}) *drainer {
-	p := loadPace(spool.Dir)
+	p := loadPace(spool)
 	return &drainer{
 		spool: spool, now: n.Now, log: n.Log, ways: n.ways(p, node), pace: p, wake: wake, expire: tryTimeout,
 	}

@@ -127,7 +127,7 @@ func (d *drainer) wait(ctx context.Context, next time.Time) {
 
 // refresh reads what is new in the spool, and forgets what is gone.
 func (d *drainer) refresh() error {
-	names, err := d.spool.Names()
+	names, err := d.spool.Newest()
 	if err != nil {
 		return err
 	}

@@ -390,6 +390,11 @@ func TestBadCommands(t *testing.T) {
 		{"yes | head -c 10000000; exit 1", "auto", "exit status 1: y y"},
 		{"'", "none", "wanted"},
 		{"(sleep 100 &) ; exit 0", "sh", ""},
+		{"exec <&- >&- 2>&-; exit 0", "sh", ""},
+		{"yes", "none", "did not end in time: y y"},
+		{"setsid sleep 5 & exit 0", "sh", ""},
+		{"setsid sleep 5 & trap '' TERM; sleep 100; sleep 100", "sh", "did not end in time"},
+		{`printf '\033[2J\377\n'; exit 1`, "sh", "exit status 1: [2J"},
 	} {
 		e := ended(task.Failed, 3, "")
 		ctx, stop := context.WithTimeout(context.Background(), 400*time.Millisecond)
@@ -400,7 +405,7 @@ func TestBadCommands(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		}
-		if !strings.Contains(got, c.want) || (err == nil) != (c.want == "") || len(got) > 2000 || time.Since(begin) > 3*time.Second {
+		if !strings.Contains(got, c.want) || (err == nil) != (c.want == "") || len(got) > 2000 || time.Since(begin) > patience {
 			t.Errorf("%s: got %.200q after %v", c.command, got, time.Since(begin))
 		}
 		var f *failure

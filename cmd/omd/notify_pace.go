@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -34,10 +32,9 @@ type pinged struct {
 }
 
 // loadPace reads what was kept; nothing is known where that can't be read.
-func loadPace(dir string) *pace {
+func loadPace(s *notice.Spool) *pace {
 	p := &pace{targets: map[string]pinged{}}
-	text, err := os.ReadFile(filepath.Join(dir, paceFile))
-	if err != nil || json.Unmarshal(text, &p.targets) != nil || p.targets == nil {
+	if json.Unmarshal(s.Noted(paceFile), &p.targets) != nil || p.targets == nil {
 		p.targets = map[string]pinged{}
 	}
 	return p

@@ -313,7 +313,7 @@ func TestStatus(t *testing.T) {
 			}
 			w.WriteHeader(c.status)
 		}))
-		_, err := newWeb("om", time.Now, loadPace("")).post(context.Background(), s.URL, http.Header{}, nil)
+		_, err := newWeb("om", time.Now, loadPace(&notice.Spool{})).post(context.Background(), s.URL, http.Header{}, nil)
 		s.Close()
 		got := ""
 		if f, ok := err.(*failure); ok { //nolint:errorlint // it is the outermost
@@ -406,7 +406,7 @@ func TestBadServers(t *testing.T) {
 	for name, do := range badWebs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWeb("om", time.Now, loadPace(""))
+			w := newWeb("om", time.Now, loadPace(&notice.Spool{}))
 			e := ended(task.Failed, 3, "")
 			target := notice.Target{Kind: notice.Webhook, To: "http://" + hostile(t, do) + "/s3cret"}
 			ctx, stop := context.WithTimeout(context.Background(), 500*time.Millisecond)
@@ -425,7 +425,7 @@ func TestBadServers(t *testing.T) {
 
 // TestSlowBody: the status of an answer is enough; what comes behind it is not waited for longer than a try.
 func TestSlowBody(t *testing.T) {
-	w := newWeb("om", time.Now, loadPace(""))
+	w := newWeb("om", time.Now, loadPace(&notice.Spool{}))
 	e := ended(task.Failed, 3, "")
 	for name, pause := range map[string]time.Duration{"drips": 50 * time.Millisecond, "pours": 0} {
 		to := hostile(t, asked(func(c net.Conn) {
