@@ -316,3 +316,31 @@ func TestForeignChildrenAreLeftAlone(t *testing.T) {
 		t.Errorf("the living foreign child: %v", err)
 	}
 }
+
+// A trigger that closes what it was given, floods the output, escapes and never ends takes its time limit and nothing
+// else from the command.
+func TestHostileTriggers(t *testing.T) {
+	for name, script := range map[string]string{
+		"closes its descriptors": "exec <&- >&- 2>&-; exit 0",
+		"floods and never ends":  "trap '' TERM; yes & yes >&2 & (setsid yes &); while :; do sleep 0.05; done",
+		"escapes and is deaf":    "(env -i setsid sh -c 'trap \"\" TERM HUP INT; while :; do sleep 0.05; done' &); exec sleep 60",
+		"stops itself":           "kill -STOP $$",
+		"stops its group":        "kill -STOP 0; exec sleep 60",
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := shell(t, "echo ran")
+			command := j.Steps
+			j.Steps, j.Head, j.Tail, j.Timeout = nil, 1<<10, 1<<10, time.Second
+			j.addStep("pre_run", script)
+			j.Steps = append(j.Steps, command...)
+			o, out, _ := supervised(t, j)
+			if o.State != Complete || !strings.HasSuffix(out, "ran\n") {
+				t.Errorf("%s, and the output ends with %q", o.Summary(), out[max(0, len(out)-40):])
+			}
+			if info, err := os.Stat(j.Output); err != nil || info.Size() > 64<<10 {
+				t.Errorf("kept %v, %v", info, err)
+			}
+			nothingLeft(t, j, "")
+		})
+	}
+}
