@@ -53,15 +53,18 @@ type Mailer struct {
 	PasswordFile string
 }
 
-// LoadNode reads dir/node.conf; where there is none, everything has its default. name is the host's:
+// LoadNode reads dir/node.conf; where there is none, and no link to one, everything has its default. name is the host's:
 // [node] name wins over it, and who was told a name by the environment sets it afterwards. A file that
 // has errors is refused with all of them (task.ErrInvalid), for it says who may run what, and so is one
 // that others could have written (task.ErrPermission).
 func LoadNode(dir, name string) (Node, error) {
 	file := filepath.Join(dir, "node.conf")
 	o, err := open(file)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && !o.link {
 		return ParseNode(file, nil, name)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		err = task.Errorf(task.ErrInvalid, "%s: it is a link to a file that is not there: mend the link, or remove it", file)
 	}
 	if err == nil {
 		err = o.check(dir, file, os.Geteuid())

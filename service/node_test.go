@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +84,27 @@ func TestLoadNode(t *testing.T) {
 	must(t, os.Chmod(file, 0o646))
 	if n, err := service.LoadNode(dir, "host"); !errors.Is(err, task.ErrPermission) {
 		t.Errorf("a file that all may write: %+v, %v", n, err)
+	}
+}
+
+// TestNodeInItsPlace: what stands in the place of node.conf and is none is refused at once: it may say who runs what.
+func TestNodeInItsPlace(t *testing.T) {
+	for name, place := range map[string]func(file string) error{
+		"a pipe":            func(file string) error { return syscall.Mkfifo(file, 0o600) },
+		"a folder":          func(file string) error { return os.Mkdir(file, 0o755) },
+		"a link to nowhere": func(file string) error { return os.Symlink("nowhere", file) },
+		"a link to itself":  func(file string) error { return os.Symlink(file, file) },
+		"a device":          func(file string) error { return os.Symlink("/dev/zero", file) },
+		"a gigabyte": func(file string) error {
+			return errors.Join(os.WriteFile(file, nil, 0o644), os.Truncate(file, 1<<30))
+		},
+	} {
+		dir := folder(t, map[string]string{"x": ""})
+		file := filepath.Join(dir, "node.conf")
+		must(t, place(file))
+		if n, err := service.LoadNode(dir, "host"); err == nil || errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
 	}
 }
 
