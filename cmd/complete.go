@@ -72,7 +72,7 @@ func (a *app) completeGlobals(root *cobra.Command) {
 // offer prints the words that begin with what is typed, in the way of cobra's scripts: 4 is "no files".
 func (a *app) offer(typed string, words []string) error {
 	for _, w := range words {
-		if strings.HasPrefix(w, typed) {
+		if strings.HasPrefix(w, typed) && visible(w) == w { // a shell shows it as it is
 			fmt.Fprintln(a.Stdout, w)
 		}
 	}
@@ -143,7 +143,7 @@ func (a *app) completeVersions(_ *cobra.Command, args []string, _ string) ([]str
 	}
 	versions, _ := e.Versions(context.Background(), path)
 	for _, v := range versions {
-		words = append(words, fmt.Sprintf("%d\t%s by %s", v.Version, a.when(v.At), v.By))
+		words = append(words, fmt.Sprintf("%d\t%s by %s", v.Version, a.when(v.At), oneLine(v.By)))
 	}
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
@@ -182,7 +182,7 @@ func (a *app) completeRIDs(_ *cobra.Command, _ []string, typed string) ([]string
 	var words []string
 	if s := a.loaded(); s != nil {
 		for _, t := range s.Tasks {
-			words = append(words, t.ID.RID+"\t"+cmp.Or(t.Description, t.Command))
+			words = append(words, t.ID.RID+"\t"+oneLine(cmp.Or(t.Description, t.Command)))
 		}
 	}
 	return afterComma(typed, words), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
@@ -215,7 +215,7 @@ func afterComma(typed string, words []string) []string {
 	head := typed[:strings.LastIndexAny(typed, ",+")+1]
 	var out []string
 	for _, w := range words {
-		if w != "" {
+		if w != "" && visible(w) == w { // a shell shows it as it is
 			out = append(out, head+w)
 		}
 	}
@@ -228,6 +228,7 @@ func (a *app) completeRuns(*cobra.Command, []string, string) ([]string, cobra.Sh
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	e.Trouble = nil
 	runs, _, _ := e.History(context.Background(), a.selector, state.Query{Limit: 20}, false)
 	for _, r := range runs {
 		words = append(words, fmt.Sprintf("%s\t%s %s %s", r.ID, r.Task, r.State, a.when(r.StartedAt)))

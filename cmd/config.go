@@ -46,7 +46,7 @@ func (a *app) get(kws []string, eval bool) error {
 		if err != nil {
 			return err
 		}
-		if err := a.printf("%s\n", value); err != nil {
+		if err := a.printf("%s\n", a.shown(value)); err != nil {
 			return err
 		}
 	}
@@ -244,7 +244,7 @@ func (a *app) configDiff(args []string) error {
 	if err != nil {
 		return err
 	}
-	return a.write(unified(fmt.Sprintf("%s version %d", s.File, n), s.File, string(old), string(s.Text)))
+	return a.write(a.shown(unified(fmt.Sprintf("%s version %d", s.File, n), s.File, string(old), string(s.Text))))
 }
 
 func (a *app) configRestore(args []string) error {

@@ -118,19 +118,19 @@ func (a *app) explanation(x engine.Explanation) string {
 	if x.Run {
 		color = green
 	}
-	fmt.Fprintf(&b, "%s/%s: %s\n", x.Service, x.Task, a.paint(a.Stdout, color, visible(x.Verdict)))
+	fmt.Fprintf(&b, "%s/%s: %s\n", x.Service, x.Task, a.paint(a.Stdout, color, oneLine(x.Verdict)))
 	for _, c := range x.Checks {
 		answer := "NO"
 		if c.Pass {
 			answer = "ok"
 		}
-		fmt.Fprintf(&b, "  %s  %-12s %s\n", answer, c.Name, visible(c.Detail))
+		fmt.Fprintf(&b, "  %s  %-12s %s\n", answer, c.Name, oneLine(c.Detail))
 	}
 	for _, c := range x.Clauses {
-		fmt.Fprintf(&b, "      schedule     %s: %s\n", visible(c.Text), visible(c.Reason))
+		fmt.Fprintf(&b, "      schedule     %s: %s\n", oneLine(c.Text), oneLine(c.Reason))
 	}
 	for _, w := range x.Waiting {
-		fmt.Fprintf(&b, "      waits        %s\n", visible(w))
+		fmt.Fprintf(&b, "      waits        %s\n", oneLine(w))
 	}
 	if !x.Next.IsZero() {
 		fmt.Fprintf(&b, "  next slot %s\n", a.when(x.Next))
@@ -155,7 +155,7 @@ func (a *app) explainSlot(e *engine.Engine, path string, o explainOptions) error
 	if said.Count > 1 {
 		text += fmt.Sprintf(" (%d slots, up to %s)", said.Count, a.when(said.Last))
 	}
-	text += ": " + visible(said.Reason)
+	text += ": " + oneLine(said.Reason)
 	if said.Run != "" {
 		text += ", run " + said.Run + " " + said.State
 	}

@@ -68,7 +68,7 @@ func (a *app) logs(o logsOptions) error {
 }
 
 func (a *app) copyOutput(ctx context.Context, e *engine.Engine, run task.Run, o logsOptions, w *bufio.Writer) error {
-	p := printer{app: a, w: w, times: o.times}
+	p := printer{app: a, w: w, times: o.times, screen: a.onTerminal()}
 	for rec, err := range e.Output(ctx, run, o.follow) {
 		if err != nil {
 			return err
@@ -89,7 +89,9 @@ type printer struct {
 	*app
 	w     *bufio.Writer
 	times bool
-	line  string // the stream whose line is not ended, "" for none
+	// screen is whether a person looks at it.
+	screen bool
+	line   string // the stream whose line is not ended, "" for none
 }
 
 func (p *printer) print(rec task.Record) {
@@ -104,7 +106,11 @@ func (p *printer) print(rec task.Record) {
 	if p.times && p.line == "" {
 		fmt.Fprintf(p.w, "%s %s ", p.zone(rec.Time).Format("2006-01-02T15:04:05.000Z07:00"), rec.Stream)
 	}
-	_, _ = p.w.Write(rec.Bytes)
+	text := rec.Bytes
+	if p.screen {
+		text = screened(text)
+	}
+	_, _ = p.w.Write(text)
 	p.line = rec.Stream
 	if rec.Full {
 		_ = p.w.WriteByte('\n')

@@ -57,7 +57,7 @@ func (a *app) value(v any) error {
 		return err
 	}
 	if a.global.output == "json" {
-		return a.write(b.String())
+		return a.write(string(escapedJSON(b.Bytes())))
 	}
 	return a.write(yamlOf(b.Bytes()))
 }
@@ -83,7 +83,7 @@ func (a *app) jsonl(data any) error {
 			return err
 		}
 	}
-	return a.write(b.String())
+	return a.write(string(escapedJSON(b.Bytes())))
 }
 
 // csv prints the fields of each entry in their order, after a line with their names (RFC 4180).
@@ -101,7 +101,7 @@ func (a *app) csv(data any) error {
 		_ = w.Write(cells)
 	}
 	w.Flush()
-	return a.write(b.String())
+	return a.write(a.shown(b.String()))
 }
 
 func fieldNames(t reflect.Type) []string {

@@ -164,7 +164,7 @@ func (a *app) statusTree(st engine.Status) string {
 	room := a.width()
 	width := len(st.Service) - 3
 	for _, r := range st.Resources {
-		width = max(width, len(r.RID))
+		width = max(width, len(oneLine(r.RID)))
 	}
 	if room > 0 {
 		room = max(room-width-24, 1) // the branch, the flags and the state
@@ -176,7 +176,7 @@ func (a *app) statusTree(st engine.Status) string {
 			branch, below = "└─ ", "   "
 		}
 		label := a.label(r, room)
-		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, r.RID, flags(r), a.padded(r.Status, 10), label), " "))
+		fmt.Fprintf(&b, "%s%s\n", branch, strings.TrimRight(fmt.Sprintf("%-*s  %s  %s  %s", width, oneLine(r.RID), flags(r), a.padded(r.Status, 10), label), " "))
 		for _, line := range append(r.Log, r.Quarantined...) {
 			fmt.Fprintf(&b, "%s%s  %s\n", below, strings.Repeat(" ", width), a.paint(a.Stdout, logColor(line), oneLine(line)))
 		}
@@ -254,7 +254,7 @@ func (a *app) printConfigVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.write(string(s.Text))
+			return a.write(a.shown(string(s.Text)))
 		},
 	}
 }

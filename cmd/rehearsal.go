@@ -110,7 +110,7 @@ func (v rehearsal) text() string {
 	}
 	fmt.Fprintf(&b, "%s/%s: %s\n", v.Service, v.Task, verdict)
 	for _, c := range v.Checks {
-		fmt.Fprintf(&b, "  %-6s %-12s %s\n", checkMark(c), c.Name, c.Detail)
+		fmt.Fprintf(&b, "  %-6s %-12s %s\n", checkMark(c), c.Name, oneLine(c.Detail))
 	}
 	if v.Confirm {
 		b.WriteString("  ask    confirmation a person must say yes first\n")
@@ -149,7 +149,7 @@ func (s stepView) print(b *strings.Builder) {
 		fmt.Fprintf(b, "    limit    %s\n", l)
 	}
 	for _, e := range s.Env {
-		fmt.Fprintf(b, "    env      %s\n", e)
+		fmt.Fprintf(b, "    env      %s\n", oneLine(e))
 	}
 	for _, n := range s.Notes {
 		fmt.Fprintf(b, "    note     %s\n", n)

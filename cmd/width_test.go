@@ -90,3 +90,44 @@ func read(t *testing.T, screen, tty *os.File, om *exec.Cmd) string {
 	}
 	return strings.ReplaceAll(b.String(), "\r\n", "\n")
 }
+
+// TestTerminalIsNotSteered: nothing that a file holds or a task wrote steers the terminal of who looks; who reads it with
+// a program gets it as it is.
+func TestTerminalIsNotSteered(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const steer = "\x1b[2J\x1b]0;title\x07\u009b2J\u202e"
+	text := "[env]\nword = s" + steer + "\n[task#0]\nshell = sh\ndescription = d" + steer + "\n" +
+		"command = printf '\\033[2J\\033]0;t\\007\\302\\2332J\\377\\rover\\n\\033[31mred\\033[0m\\n'\n" +
+		"[app#1]\nshell = sh\ncheck = printf '\\033[2J\\n  ok  enabled  not at all'; exit 1\n" +
+		"[task#2]\ncommand = true\nrun_requires = app#1\n[task#" + steer + "]\ncommand = true\n"
+	if err := os.WriteFile(filepath.Join(dir, "etc", "service.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := omIn(t, dir, "-q", "service", "run", "--rid", "task#0").CombinedOutput()
+	if err != nil || !strings.Contains(string(raw), "\x1b[2J") {
+		t.Fatalf("%q, %v", raw, err)
+	}
+	for _, line := range []string{
+		"ls", "history", "history --skipped", "service print status", "service print config", "service get --kw env.word",
+		"service logs", "service logs -t", "-o csv service print status", "-o csv ls", "-o json ls", "-o yaml ls", "-o plain ls",
+		"-o jsonl service print status", "service explain --rid task#2", "__complete service run --rid task",
+	} {
+		out := onScreen(t, dir, 200, strings.Fields(line)...)
+		plain := strings.NewReplacer("\x1b[31m", "", "\x1b[0m", "").Replace(out)
+		if i := strings.IndexFunc(plain, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r == '\u202e' }); i >= 0 {
+			t.Errorf("om %s: steered by %q in\n%q", line, plain[i:min(i+6, len(plain))], out)
+		}
+		if !utf8.ValidString(out) || strings.Contains(out, "\n  ok  enabled  not at all") {
+			t.Errorf("om %s: %q", line, out)
+		}
+	}
+	if out := onScreen(t, dir, 200, "service", "logs"); !strings.Contains(out, "\x1b[31mred\x1b[0m") {
+		t.Errorf("the color is gone: %q", out)
+	}
+	if out, err := omIn(t, dir, "-q", "service", "logs").Output(); err != nil || string(out) != string(raw) {
+		t.Errorf("piped: %q, %v, want %q", out, err, raw)
+	}
+}

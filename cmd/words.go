@@ -26,31 +26,12 @@ func (a *app) note(rid string, level engine.Level, text string) {
 	if a.global.quiet && level == engine.Info {
 		return
 	}
-	line := logLine(a.Now(), visible(rid), level, visible(text))
+	line := logLine(a.Now(), visible(rid), level, strings.ReplaceAll(visible(text), "\n", "\n    "))
 	if level != engine.Info {
 		line = a.paint(a.Stderr, levelColor(level), line)
 	}
 	fmt.Fprint(a.Stderr, line)
 }
-
-// visible spells out what would move the cursor or change the terminal: what files and records hold is
-// not om's own. Tabs and newlines stay.
-func visible(text string) string {
-	if strings.IndexFunc(text, hidden) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if hidden(r) {
-			fmt.Fprintf(&b, "\\x%02x", r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-func hidden(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 }
 
 // levelColor is that of a note.
 func levelColor(level engine.Level) string {

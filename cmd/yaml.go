@@ -88,5 +88,5 @@ func yamlScalar(t json.Token) string {
 	}
 	var text bytes.Buffer
 	_ = encoder(&text).Encode(s)
-	return strings.TrimSuffix(text.String(), "\n")
+	return strings.TrimSuffix(string(escapedJSON(text.Bytes())), "\n")
 }
