@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"om/task"
@@ -65,24 +66,28 @@ func (l *look) lookPidFile(path string, m match) finding {
 	return p.named(written)
 }
 
-// readPidFile returns the process id in the first line of a file, and when the file was written.
+// readPidFile returns the process id in the first line of a file, and when the file was written. The user of a service
+// places it: a pipe is not waited for, and nothing is told of what a link may lead to.
 func readPidFile(path string) (pid int, written time.Time, err error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, time.Time{}, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 64))
+	st, err := f.Stat()
 	if err != nil {
 		return 0, time.Time{}, err
 	}
-	st, err := f.Stat()
+	if mode := st.Mode(); !mode.IsRegular() && !mode.IsDir() { // which tells itself
+		return 0, time.Time{}, fmt.Errorf("pid file %s: it is no file: %w", path, task.ErrInvalid)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {
 		return 0, time.Time{}, err
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	if pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil || pid <= 0 {
-		return 0, time.Time{}, fmt.Errorf("pid file %s: %q: wanted a process id: %w", path, line, task.ErrInvalid)
+		return 0, time.Time{}, fmt.Errorf("pid file %s: wanted a process id in its first line: %w", path, task.ErrInvalid)
 	}
 	return pid, st.ModTime(), nil
 }

@@ -117,7 +117,7 @@ func (o *output) close() {
 // readFile yields the records that were added to the file.
 func (o *output) readFile() bool {
 	if o.fd == 0 {
-		fd, err := unix.Open(o.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := openFile(o.path, unix.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return true
 		}

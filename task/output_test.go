@@ -262,6 +262,44 @@ func TestReadOutputOfNothing(t *testing.T) {
 	}
 }
 
+// TestOutputInItsPlace: what stands in the place of an output and is no file of its own is neither written to nor read,
+// nor waited for; the run goes on without.
+func TestOutputInItsPlace(t *testing.T) {
+	for name, place := range map[string]func(path, precious string) error{
+		"a link":             func(path, precious string) error { return os.Symlink(precious, path) },
+		"a link to nowhere":  func(path, precious string) error { return os.Symlink(precious+".new", path) },
+		"a pipe":             func(path, _ string) error { return unix.Mkfifo(path, 0o600) },
+		"a folder":           func(path, _ string) error { return os.Mkdir(path, 0o700) },
+		"a link at its tail": func(path, precious string) error { return os.Symlink(precious, path+tailSuffix) },
+		"a pipe at its tail": func(path, _ string) error { return unix.Mkfifo(path+tailSuffix, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			precious := filepath.Join(t.TempDir(), "precious")
+			if err := os.WriteFile(precious, []byte("precious"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			j := shell(t, "seq 30000; echo $((1+1)) >&2")
+			j.Head, j.Tail = 100, 1000
+			if err := place(j.Output, precious); err != nil {
+				t.Fatal(err)
+			}
+			o, err := Supervise(context.Background(), j, Live{})
+			if err != nil || o.State != Complete {
+				t.Errorf("%+v, %v", o, err)
+			}
+			for r := range ReadOutput(j.Output) { // it may say that it can't
+				if bytes.Contains(r.Bytes, []byte("precious")) {
+					t.Errorf("read %q", r.Bytes)
+				}
+			}
+			text, err := os.ReadFile(precious)
+			if _, made := os.Lstat(precious + ".new"); err != nil || string(text) != "precious" || made == nil {
+				t.Errorf("now it has %.20q, %v; %v", text, err, made)
+			}
+		})
+	}
+}
+
 func TestReadOutputBroken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "o")
 	if err := os.WriteFile(path, []byte("2027-03-28T01:00:01Z stdout F one\nwhat is this\n"), 0o600); err != nil {

@@ -135,7 +135,7 @@ func parseFrame(h [headerSize]byte) (frame, bool) {
 
 // openRing opens the ring at path to read it.
 func openRing(path string) (ring, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := openFile(path, unix.O_RDONLY)
 	if err != nil {
 		return ring{}, err
 	}

@@ -81,12 +81,29 @@ func (k *sink) open() bool {
 
 // createFile makes a file, and its folder where that is missing.
 func createFile(path string) (int, error) {
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Open(path, flags, 0o600)
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC
+	fd, err := openFile(path, flags)
 	if errors.Is(err, unix.ENOENT) && os.MkdirAll(filepath.Dir(path), 0o700) == nil {
-		fd, err = unix.Open(path, flags, 0o600)
+		fd, err = openFile(path, flags)
 	}
 	return fd, err
+}
+
+// openFile opens what is a file, and neither a link nor a pipe, which would be waited for.
+func openFile(path string, flags int) (int, error) {
+	fd, err := unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = Errorf(ErrInvalid, "it is no file")
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // finish moves the tail into the file and returns how many bytes were not kept. If the file can't
