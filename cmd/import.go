@@ -262,7 +262,7 @@ func (a *app) crontab(h migrate.Host, file string) (migrate.CronTable, error) {
 		return h.Crontab(file)
 	}
 	text, err := io.ReadAll(a.Stdin)
-	return migrate.CronTable{Text: string(text), File: "standard input", Service: "crontab"}, err
+	return migrate.CronTable{Text: string(text), File: "standard input", Service: "crontab", Vixie: h.Vixie()}, err
 }
 
 // zoned tells a crontab of the zones of this host.

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,7 @@ func (j *Job) cronLine(l *cronLine, c *CronTable) {
 		j.set("catchup", "last")
 	}
 	j.set("overlap", "allow")
-	if user := l.user + c.User; user != "" {
+	if user := cmp.Or(l.user, c.User); user != "" {
 		j.set("user", user)
 	}
 	j.cronCommand(l)

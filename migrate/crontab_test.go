@@ -163,7 +163,19 @@ func TestCrontabVariables(t *testing.T) {
 	if d := imported(t, migrate.CronTable{Text: "CRON_TZ=Nowhere/Else\n5 4 * * * a\n"}); len(d.Jobs) != 0 || !d.Losses[len(d.Losses)-1].Job {
 		t.Error("a zone that nobody knows: there is no schedule")
 	}
-	d := imported(t, migrate.CronTable{Text: "5 4 * * * a\n", Zone: "Europe/Paris"})
+	d := imported(t, migrate.CronTable{Text: "MAILTO=a<b\n5 4 * * * a\n6 4 * * * b\n"})
+	if len(d.Jobs) != 2 || value(&d.Jobs[1], "notify_mail") != "(none)" {
+		t.Errorf("what is wrong in [DEFAULT] leaves no task out: %d jobs, %v", len(d.Jobs), d.AllLosses())
+	}
+	d = imported(t, migrate.CronTable{Text: "5 4 * * * bob a\n", Users: true, User: "joe"})
+	if got := value(&d.Jobs[0], "user"); got != "bob" {
+		t.Errorf("the user of the line counts: %q", got)
+	}
+	d = imported(t, migrate.CronTable{Text: "CRON_TZ=Asia/Tokyo\nRANDOM_DELAY=5\n5 4 * * * a\n", Vixie: true})
+	if got := value(&d.Jobs[0], "schedule") + value(&d.Jobs[0], "spread"); got != "5 4 * * *(none)" || len(d.AllLosses()) != 3 {
+		t.Errorf("Debian's cron knows neither variable: %q %v", got, d.AllLosses())
+	}
+	d = imported(t, migrate.CronTable{Text: "5 4 * * * a\n", Zone: "Europe/Paris"})
 	if got := value(&d.Jobs[0], "schedule"); got != "CRON_TZ=Europe/Paris 5 4 * * *" {
 		t.Errorf("cron's zone is written where that of the node is another: %q", got)
 	}

@@ -70,17 +70,14 @@ func (o *OpenSVC) withoutFaults(d *Draft, node service.Node) string {
 	lines := strings.SplitAfter(o.Text, "\n")
 	reasons := map[int]string{} // above which line
 	for range lines {
-		found := false
-		for _, p := range service.Parse(o.File, o.Path, []byte(strings.Join(lines, "")), node).Problems {
-			if p.Severity == service.Error {
-				found = true
-				if at, l := o.leaveOut(lines, p); !slices.Contains(d.Losses, l) {
-					d.Losses = append(d.Losses, l)
-					reasons[at] += lossComment(l)
-				}
+		problems := o.faults(strings.Join(lines, ""), node)
+		for _, p := range problems {
+			if at, l := o.leaveOut(lines, p); !slices.Contains(d.Losses, l) {
+				d.Losses = append(d.Losses, l)
+				reasons[at] += lossComment(l)
 			}
 		}
-		if !found {
+		if len(problems) == 0 {
 			break
 		}
 	}
@@ -89,6 +86,24 @@ func (o *OpenSVC) withoutFaults(d *Draft, node service.Node) string {
 		b.WriteString(reasons[i] + line)
 	}
 	return b.String()
+}
+
+// faults are the errors of a file: those of [DEFAULT] and [env] first, for others may be theirs.
+func (o *OpenSVC) faults(text string, node service.Node) []service.Problem {
+	var shared, all []service.Problem
+	for _, p := range service.Parse(o.File, o.Path, []byte(text), node).Problems {
+		if p.Severity != service.Error {
+			continue
+		}
+		all = append(all, p)
+		if p.Section == "DEFAULT" || p.Section == "env" || p.Section == "" {
+			shared = append(shared, p)
+		}
+	}
+	if len(shared) > 0 {
+		return shared
+	}
+	return all
 }
 
 // leaveOut makes comments of the lines that a problem is about, and returns the first of them.

@@ -260,18 +260,29 @@ func (p *page) parse(text []byte) *service.Service {
 	return service.Parse(p.Service+".conf", p.Service, text, p.node)
 }
 
-// repair turns what om refuses into losses, and reports whether there was any.
+// repair turns what om refuses into losses, and reports whether there was any. What is wrong in [DEFAULT] comes first: tasks
+// that inherit it are refused for that alone.
 func (p *page) repair(text []byte) (changed bool) {
-	for _, q := range p.parse(text).Problems {
-		if q.Severity != service.Error {
-			continue
-		}
-		for i := len(p.Jobs) - 1; i >= 0; i-- {
-			j := &p.Jobs[i]
-			if q.Section == "DEFAULT" || q.Section == "task#"+j.Index {
-				p.refused(i, q)
-				changed = true
+	problems := p.parse(text).Problems
+	for _, shared := range []bool{true, false} {
+		for _, q := range problems {
+			if q.Severity == service.Error && (q.Section == "DEFAULT") == shared {
+				changed = p.repairOne(q) || changed
 			}
+		}
+		if changed {
+			break
+		}
+	}
+	return changed
+}
+
+// repairOne is repair for one problem.
+func (p *page) repairOne(q service.Problem) (changed bool) {
+	for i := len(p.Jobs) - 1; i >= 0; i-- {
+		if q.Section == "DEFAULT" || q.Section == "task#"+p.Jobs[i].Index {
+			p.refused(i, q)
+			changed = true
 		}
 	}
 	return changed
