@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -310,13 +312,15 @@ type lossRow struct {
 	Why  string `json:"why"`
 }
 
-// importDrafts writes the service files, and tells what became of each.
+// importDrafts writes the service files, all of them or none, and tells what became of each.
 func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o importOptions) error {
-	if len(drafts) == 0 {
+	switch {
+	case len(drafts) == 0:
 		return task.Errorf(task.ErrNotFound, "there is nothing to import")
-	}
-	if o.to != "" && len(drafts) > 1 {
+	case o.to != "" && len(drafts) > 1:
 		return usage("--to %q: it names one service, and there are %d files to import", o.to, len(drafts))
+	case isVerb(o.to):
+		return usage("--to %q: wanted a name that is no verb of om: this service could not be selected", o.to)
 	}
 	e, err := a.engine()
 	if err != nil {
@@ -328,29 +332,29 @@ func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o impo
 			return err
 		}
 	}
-	rows := []importRow{}
+	rows := make([]importRow, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
-		if o.to != "" {
-			d.Service = o.to
-		}
-		row, err := a.importDraft(e, p, d, o)
-		if err != nil {
+		d.Service = cmp.Or(o.to, d.Service)
+		if rows[i], err = a.importDraft(e, p, d); err != nil {
 			return err
 		}
-		rows = append(rows, row)
 		losses = append(losses, d.AllLosses()...)
 	}
-	return a.imported(rows, losses, o)
+	if !o.dryRun {
+		err = place(e, rows, o.replace)
+	}
+	told := a.imported(rows, losses, o)
+	if err != nil {
+		return err
+	}
+	return told
 }
 
-// importDraft writes one service file.
-func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft, o importOptions) (row importRow, err error) {
-	if isVerb(d.Service) && o.to == "" {
-		d.Service = "cron-" + d.Service
-	}
+// importDraft makes the text of one service file, and proves it.
+func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft) (row importRow, err error) {
 	if isVerb(d.Service) {
-		return row, usage("--to %q: wanted a name that is no verb of om: this service could not be selected", d.Service)
+		d.Service += "-jobs" // it could not be selected
 	}
 	text, err := d.Write(e.Node)
 	if err != nil {
@@ -363,23 +367,38 @@ func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft,
 	for _, l := range d.AllLosses() {
 		row.Losses = append(row.Losses, lossRow{l.File, l.Line, l.Job, l.What, l.Why})
 	}
-	if row.Proof, err = a.proofs(p, d, text); err != nil || o.dryRun {
-		return row, err
-	}
-	row.Written = true
-	return row, place(e, d.Service, text, o.replace)
+	row.Proof, err = a.proofs(p, d, text)
+	return row, err
 }
 
-// place puts the file of a service in its place.
-func place(e *engine.Engine, path string, text []byte, replace bool) error {
-	err := e.Create(path, text)
-	switch {
-	case !errors.Is(err, fs.ErrExist):
-		return err
-	case !replace:
-		return fmt.Errorf("%w: --replace replaces it, --to names another", err)
+// place puts the files of services in their places, unless one of them is taken.
+func place(e *engine.Engine, rows []importRow, replace bool) error {
+	var errs []error
+	seen := map[string]string{}
+	for _, r := range rows {
+		if other, twice := seen[r.File]; twice {
+			errs = append(errs, fmt.Errorf("%s and %s would both be service %s: import one of them with --to", other, r.Source, r.Service))
+		}
+		seen[r.File] = r.Source
+		if _, err := os.Lstat(r.File); err == nil && !replace {
+			errs = append(errs, fmt.Errorf("%s is there already; nothing was changed: --replace replaces it, --to names another", r.File))
+		}
 	}
-	return e.Replace(context.Background(), path, func([]byte) ([]byte, error) { return text, nil })
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	for i := range rows {
+		r := &rows[i]
+		err := e.Create(r.Service, []byte(r.Text))
+		if errors.Is(err, fs.ErrExist) && replace {
+			err = e.Replace(context.Background(), r.Service, func([]byte) ([]byte, error) { return []byte(r.Text), nil })
+		}
+		if err != nil {
+			return err
+		}
+		r.Written = true
+	}
+	return nil
 }
 
 // imported prints what became of the files.
@@ -430,7 +449,7 @@ func (a *app) printImport(r *importRow, o importOptions) error {
 	switch {
 	case o.dryRun && !o.prove:
 		return a.write(r.Text)
-	case !o.dryRun:
+	case r.Written:
 		if err := a.printf("%s: %s, %s\n", r.Service, r.File, counted(r.Tasks, "task")); err != nil {
 			return err
 		}

@@ -17,16 +17,22 @@ import (
 // analyzeDeadline is how long systemd-analyze may take for one expression: a year of minutes takes it seconds.
 const analyzeDeadline = 2 * time.Minute
 
+// mostAsked is how many times of an expression are asked for: those of a year of minutes, and some more.
+const mostAsked = 1 << 20
+
 // calendarStarts appends when systemd starts a timer: systemd-analyze is asked for as many times as om has, and for
 // more until they are enough.
 func (p *Prover) calendarStarts(j *Job, many int, all []start) ([]start, error) {
 	text := j.clock.calendar
+	if many > mostAsked {
+		return nil, fmt.Errorf("%s: OnCalendar=%s: it has %d starts, more than systemd-analyze is asked for: compare fewer months", j.Place, text, many)
+	}
 	for n := many + 16; ; n *= 2 {
 		found, enough, err := p.askCalendar(text, n, all)
 		if err != nil {
 			return nil, fmt.Errorf("%s: OnCalendar=%s: %w", j.Place, text, err)
 		}
-		if enough || n > 1<<22 {
+		if enough || n > 4*mostAsked {
 			return p.offCalendar(j, found), nil
 		}
 	}

@@ -48,6 +48,11 @@ func (c *CronTable) Draft() Draft {
 			faults++
 			continue
 		}
+		if isTick(l.command) {
+			d.Losses = append(d.Losses, Loss{place, false, l.text, ticks})
+			pending = append(append(pending, l.comments...), lossComment(d.Losses[len(d.Losses)-1]))
+			continue
+		}
 		j := Job{Index: strconv.Itoa(len(d.Jobs)), Place: place, Comments: append(pending, l.comments...)}
 		pending = nil
 		j.cronLine(l, c)
@@ -60,6 +65,20 @@ func (c *CronTable) Draft() Draft {
 	d.cronMail(t.lines)
 	d.cronSettings(c.File, t.lines, c.Vixie)
 	return d
+}
+
+// ticks is why om does not start its own ticks.
+const ticks = "it is what has om look at all tasks, and no task"
+
+// isTick says that a command is om's own tick.
+func isTick(command string) bool {
+	words := strings.Fields(command)
+	for i := 1; i < len(words); i++ {
+		if words[i] == "tick" && filepath.Base(words[i-1]) == "om" {
+			return true
+		}
+	}
+	return false
 }
 
 // writable says that a service file can hold a text.

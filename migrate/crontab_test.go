@@ -163,7 +163,11 @@ func TestCrontabVariables(t *testing.T) {
 	if d := imported(t, migrate.CronTable{Text: "CRON_TZ=Nowhere/Else\n5 4 * * * a\n"}); len(d.Jobs) != 0 || !d.Losses[len(d.Losses)-1].Job {
 		t.Error("a zone that nobody knows: there is no schedule")
 	}
-	d := imported(t, migrate.CronTable{Text: "MAILTO=a<b\n5 4 * * * a\n6 4 * * * b\n"})
+	d := imported(t, migrate.CronTable{Text: "* * * * * root /usr/local/bin/om tick --quiet\n", Users: true})
+	if len(d.Jobs) != 0 || d.Losses[0].Job {
+		t.Errorf("a tick of om is no task: %v", d.Losses)
+	}
+	d = imported(t, migrate.CronTable{Text: "MAILTO=a<b\n5 4 * * * a\n6 4 * * * b\n"})
 	if len(d.Jobs) != 2 || value(&d.Jobs[1], "notify_mail") != "(none)" {
 		t.Errorf("what is wrong in [DEFAULT] leaves no task out: %d jobs, %v", len(d.Jobs), d.AllLosses())
 	}

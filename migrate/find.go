@@ -163,10 +163,12 @@ func (h Host) Vixie() bool {
 	return debian == nil && cronie != nil
 }
 
-// serviceName makes the name of a service from that of a file.
+// serviceName makes the name of a service from that of a file, without what its end says of it.
 func serviceName(file string) string {
 	base := filepath.Base(file)
-	base = strings.TrimSuffix(base, filepath.Ext(base))
+	for _, end := range []string{".timer", ".crontab", ".cron", ".tab", ".txt", ".conf"} {
+		base = strings.TrimSuffix(base, end)
+	}
 	name := strings.TrimLeft(index(base), "-_")
 	if name = name[:min(len(name), 55)]; !task.ValidName(name) || name == "node" {
 		return "imported"

@@ -50,18 +50,12 @@ func (d *Draft) AddTimer(t *Timer) {
 	if source := t.source(); d.Source != source && !strings.HasSuffix(d.Source, " and others") {
 		d.Source += " and others"
 	}
-	j := Job{Place: Place{File: t.Timer.File}, Comments: trimBlank(tidy(t.Timer.comments))}
-	for _, u := range []*Unit{t.Timer, t.Service} {
-		if u != nil {
-			j.Losses = append(j.Losses, u.losses...)
-		}
-	}
-	if t.Service != nil {
-		if more := trimBlank(tidy(t.Service.comments)); !slices.Equal(more, j.Comments) {
-			j.Comments = append(j.Comments, more...)
-		}
-	}
+	j := t.job()
 	name := index(strings.TrimSuffix(t.Timer.Name, ".timer"))
+	if t.Service != nil && isTick(t.Service.last("Service", "ExecStart")) {
+		d.Losses = append(d.Losses, Loss{j.Place, false, t.Timer.Name, ticks})
+		return
+	}
 	if fault := j.unit(t); fault != "" {
 		d.leaveOut(&j, t.Timer.Name, fault)
 		return
@@ -87,6 +81,19 @@ func (d *Draft) AddTimer(t *Timer) {
 	if len(triggers) == 0 {
 		d.leaveOut(&j, t.Timer.Name, "it never elapses by what om has: no OnCalendar, OnBootSec, OnUnitActiveSec or the like")
 	}
+}
+
+// job begins the job of a timer with what its units have besides settings.
+func (t *Timer) job() Job {
+	j := Job{Place: Place{File: t.Timer.File}, Comments: trimBlank(tidy(t.Timer.comments)), Losses: slices.Clone(t.Timer.losses)}
+	if t.Service == nil {
+		return j
+	}
+	j.Losses = append(j.Losses, t.Service.losses...)
+	if more := trimBlank(tidy(t.Service.comments)); !slices.Equal(more, j.Comments) {
+		j.Comments = append(j.Comments, more...)
+	}
+	return j
 }
 
 func (d *Draft) leaveOut(j *Job, what, why string) {
