@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -236,7 +235,15 @@ func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 		}
 		v.overlap(ctx, a, no.Detail, "")
 	case "lock":
-		v.overlap(ctx, a, no.Detail, v.holder(ctx))
+		holders := v.holders(ctx)
+		if err := v.unread(holders); err != nil {
+			return err
+		}
+		by := ""
+		if len(holders) > 0 {
+			by = holders[0].ID
+		}
+		v.overlap(ctx, a, no.Detail, by)
 	default:
 		v.refuse(a, task.SlotSkip, no.Detail, "")
 	}
@@ -331,6 +338,9 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 	}
 	if blocked, err := v.lock(ctx, run); err != nil || blocked != nil {
 		if err == nil {
+			err = v.unread(blocked.By)
+		}
+		if err == nil {
 			v.overlap(ctx, a, blocked.String(), blocked.By[0].ID)
 		}
 		return err
@@ -344,17 +354,6 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 	}
 	v.started(a, run.ID)
 	return nil
-}
-
-// unreadHold is unread of the runs that hold a lock.
-func (v *view) unreadHold(ctx context.Context, ids []string) error {
-	holds, err := v.node.Holds(ctx)
-	for _, h := range holds {
-		if err == nil && slices.Contains(ids, h.Run.ID) {
-			err = v.unread([]task.Run{h.Run})
-		}
-	}
-	return err
 }
 
 // started notes that the slot has its run.
@@ -421,11 +420,11 @@ func (v *view) letLocks(ctx context.Context) {
 	}
 }
 
-// holder is the run that has the first place of a lock that the task waits for.
-func (v *view) holder(ctx context.Context) string {
+// holders are the runs that have the places of the first lock that has none left.
+func (v *view) holders(ctx context.Context) []task.Run {
 	held, err := v.heldLocks(ctx, v.t.Plan.LockList())
 	if err != nil || len(held) == 0 {
-		return ""
+		return nil
 	}
-	return held[0].By[0].ID
+	return held[0].By
 }

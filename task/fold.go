@@ -55,6 +55,10 @@ func Fold(folder string, settle func([]Ended) error, strange func(error)) error 
 	if err != nil {
 		return err
 	}
+	return foldEach(folder, boot, entries, settle, strange)
+}
+
+func foldEach(folder, boot string, entries []fs.DirEntry, settle func([]Ended) error, strange func(error)) error {
 	var errs []error
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), damagedSuffix) {
