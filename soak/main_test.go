@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 			Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 			Getenv: os.Getenv, Environ: os.Environ, Now: clock(), Version: "test",
 		}))
+	case filepath.Base(os.Args[0]) == "gated":
+		fmt.Fprintln(os.Stderr, enterGate())
+		os.Exit(1)
 	case filepath.Base(os.Args[0]) == "loop":
 		if err := loop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -41,8 +44,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// clock is what a process of a world takes for the time: NOW, which stands still, or the host's with an OFFSET.
+// clock is what a process of a world takes for the time: NOW, which stands still or is a file that tells it, or
+// the host's with an OFFSET.
 func clock() func() time.Time {
+	if file := os.Getenv("NOW"); filepath.IsAbs(file) {
+		return func() time.Time {
+			text, _ := os.ReadFile(file)
+			at, _ := time.Parse(time.RFC3339, string(text))
+			return at
+		}
+	}
 	if at, err := time.Parse(time.RFC3339, os.Getenv("NOW")); err == nil {
 		return func() time.Time { return at }
 	}

@@ -26,6 +26,7 @@ type world struct {
 
 	mu      sync.Mutex
 	now     time.Time     // stands still, if set
+	clock   string        // the file that tells now, where a process is to see it move
 	offset  time.Duration // of its clock to the host's
 	events  []event
 	killed  map[int]bool // supervisors, by pid
@@ -37,6 +38,8 @@ type world struct {
 	files   sync.Mutex            // one breaks them at a time
 	good    string                // the text of what is broken now and then
 	lenient bool                  // the disk was full: what could not be started is no fault
+
+	powerless bool // the power was lost: so may be that a lock was given back
 }
 
 // event is something that the nemesis did.
@@ -67,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.etc, w.state = filepath.Join(w.dir, "etc"), filepath.Join(w.dir, "state")
 	w.write("probe.sh", probe)
 	w.write("probes", "")
-	w.write("etc/node.conf", "[node]\nkeep_runs = 10000000\nstartup_parallel = 100\nwait_time_sync = 0s\ntimezone = UTC\n")
+	w.write("etc/node.conf", "[node]\nkeep_runs = 10000000\nkeep_days = 36500\nkeep_failed_days = 36500\nstartup_parallel = 100\nwait_time_sync = 0s\ntimezone = UTC\n")
 	t.Cleanup(w.end)
 	t.Logf("seed %d: go test ./soak -run '^%s$' -args -seed %d", w.seed, t.Name(), w.seed)
 	return w
@@ -134,6 +137,9 @@ func (w *world) setNow(at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = at
+	if w.clock != "" {
+		w.write(w.clock, at.Format(time.RFC3339))
+	}
 }
 
 // process is om or the loop in this world.
@@ -147,7 +153,10 @@ func (w *world) process(name string, args ...string) *exec.Cmd {
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=n1", "HOME=" + w.dir}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.now.IsZero() {
+	switch {
+	case w.clock != "":
+		c.Env = append(c.Env, "NOW="+filepath.Join(w.dir, w.clock))
+	case !w.now.IsZero():
 		c.Env = append(c.Env, "NOW="+w.now.Format(time.RFC3339))
 	}
 	c.Env = append(c.Env, "OFFSET="+w.offset.String())
