@@ -136,6 +136,9 @@ func (s *scheduler) cursorsOf(ctx context.Context, some []service.Stamp) (map[st
 
 // readAhead reads files on all processors, batch by batch, one batch ahead of who takes them.
 func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had map[string][]task.Cursor) <-chan []scanned {
+	if s.Node.Schedules == nil { // else each of the readers would make one
+		s.Node.Schedules = schedule.NewParser(service.LoadZone)
+	}
 	batches := make(chan []scanned, 1)
 	go func() {
 		defer close(batches)
