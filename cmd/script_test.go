@@ -72,6 +72,7 @@ func setup(env *testscript.Env) error {
 		"TZ":            "UTC",
 		"TERM":          "dumb",
 		"DOCS":          docs,
+		"GORACE":        "atexit_sleep_ms=0", // else each om sleeps for a second under the race detector
 	} {
 		env.Setenv(name, value)
 	}

@@ -61,7 +61,7 @@ func newHouse(t *testing.T) *house {
 	dir := t.TempDir()
 	t.Cleanup(func() { awaitSupervisors(t, dir) })
 	h := &house{T: t, dir: dir, env: []string{
-		"OM_CONFIG_DIR=" + dir + "/etc", "OM_STATE_DIR=" + dir + "/state", "OM_NODENAME=n1", "HOME=" + dir, "TZ=UTC",
+		"OM_CONFIG_DIR=" + dir + "/etc", "OM_STATE_DIR=" + dir + "/state", "OM_NODENAME=n1", "HOME=" + dir, "TZ=UTC", "GORACE=atexit_sleep_ms=0",
 		"PATH=" + filepath.Dir(omd) + ":/usr/bin:/bin",
 	}}
 	if err := os.Mkdir(dir+"/etc", 0o755); err != nil {
