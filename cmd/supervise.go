@@ -16,7 +16,7 @@ func supervise(env Env) int {
 		fmt.Fprintf(env.Stderr, "om: wanted om %s FOLDER\n", superviseVerb)
 		return exitUsage
 	}
-	if err := task.Serve(env.Stdin, env.Stdin, env.Args[2]); err != nil {
+	if err := task.Serve(env.Stdin, env.Stdin, env.Args[2], env.Now); err != nil {
 		fmt.Fprintf(env.Stderr, "om: %v\n", err)
 		return exitCode(err)
 	}

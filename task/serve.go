@@ -31,9 +31,10 @@ const (
 //
 // SIGTERM, SIGINT, SIGHUP or SIGQUIT ends its runs as their time limit does, and they are cancelled; a second
 // one kills them. After the first no more jobs are taken.
-func Serve(in, ack *os.File, journal string) error {
+// now reads the clock that the times of its runs are of.
+func Serve(in, ack *os.File, journal string, now func() time.Time) error {
 	runtime.GOMAXPROCS(detachedCores)
-	v, err := newServer(journal)
+	v, err := newServer(journal, now)
 	if err != nil {
 		answer(ack, err)
 		return err
@@ -52,6 +53,7 @@ type server struct {
 	inbox  inbox
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	now    func() time.Time
 	most   int // runs at a time
 
 	waiting []Job // given, and not started yet
@@ -62,12 +64,12 @@ type server struct {
 	pause   time.Duration
 }
 
-func newServer(folder string) (*server, error) {
+func newServer(folder string, now func() time.Time) (*server, error) {
 	s, err := NewSupervisor()
 	if err != nil {
 		return nil, err
 	}
-	v := &server{Supervisor: s, written: make(chan written, 1)}
+	v := &server{Supervisor: s, written: make(chan written, 1), now: func() time.Time { return now().UTC() }}
 	v.ctx, v.cancel = context.WithCancelCause(context.Background())
 	s.ear = v.ctx
 	signals, err := catchSignals()
@@ -140,7 +142,7 @@ func (v *server) startSome() {
 }
 
 func (v *server) start(j Job) {
-	j.Now = wallClock
+	j.Now = v.now
 	if err := v.Start(v.ctx, j, Live{}); err != nil {
 		now := j.Now()
 		o := Outcome{RunID: j.RunID, State: Failed, Reason: err.Error(), ExitCode: codeInternal, StartedAt: now, EndedAt: now}
@@ -148,8 +150,9 @@ func (v *server) start(j Job) {
 	}
 }
 
+// wallClock is the clock that the times of files are of.
 func wallClock() time.Time {
-	return time.Now().UTC() //nolint:forbidigo // Serve is a whole process: no caller has a clock for it
+	return time.Now().UTC() //nolint:forbidigo // no other clock is as good for that
 }
 
 // askedToEnd ends all runs, at the second signal at once.

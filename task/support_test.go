@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "__supervise" {
-		if err := Serve(os.Stdin, os.Stdin, os.Args[2]); err != nil {
+		if err := Serve(os.Stdin, os.Stdin, os.Args[2], time.Now); err != nil {
 			os.Exit(1)
 		}
 		return
