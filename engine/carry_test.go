@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -543,5 +544,40 @@ func TestFileThatCanNotBeRead(t *testing.T) {
 	line.goTo(line.now.Add(time.Minute))
 	if v.tickAt(); len(v.starts) != 3 || v.starts[2].task.RID != "task#1" {
 		t.Errorf("started %+v", v.starts)
+	}
+}
+
+// A run that dies while others are marked is marked the next time, when its repeat is planned.
+func TestRunThatDiesWhileOthersAreMarked(t *testing.T) {
+	const repeat = "command = true\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\n"
+	v, line := atMinute(t, "[task#0]\n"+repeat+"[task#1]\n"+repeat)
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := exec.Command("sleep", "60")
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	began, err := state.ProcessStart(holder.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := func(rid string, pid int, start uint64) task.Run {
+		run, err := db.Claim(t.Context(), task.Run{Task: task.ID{Service: "s", RID: rid}, Slot: line.now, PID: pid, PIDStart: start}, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	dies := claim("task#0", holder.Process.Pid, began)
+	claim("task#1", 1<<22+1, 1) // whose holder is no more
+	v.Now = func() time.Time {  // which is asked when a repeat is planned
+		_ = holder.Process.Kill()
+		_ = holder.Wait()
+		return line.now
+	}
+	if lost, err := v.markLost(t.Context(), db); err != nil || len(lost) != 1 || lost[0].ID == dies.ID {
+		t.Errorf("marked %+v, %v", lost, err)
 	}
 }

@@ -55,16 +55,18 @@ func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error)
 		return nil, err
 	}
 	var errs []error
-	found := services{Engine: e}
+	found, planned := services{Engine: e}, map[string]bool{}
 	for _, run := range running {
 		if !e.alive(run) {
 			errs = append(errs, e.planLost(ctx, db, &found, run))
+			planned[run.ID] = true
 		}
 	}
 	if err = errors.Join(errs...); err != nil || errs == nil {
 		return nil, err
 	}
-	lost, err := db.Recover(ctx, e.alive)
+	// Those that died meanwhile are not planned yet: they are for the next.
+	lost, err := db.Recover(ctx, func(run task.Run) bool { return !planned[run.ID] || e.alive(run) })
 	errs = append(errs, err)
 	for _, run := range lost {
 		task.Sweep(run.ID)
