@@ -92,7 +92,12 @@ func (s *scheduler) withHolder(ctx context.Context, views []*view) (ready []*vie
 				v.letLocks(ctx)
 				continue
 			}
-			v.run.PID, v.run.PIDStart = hands.PID, hands.PIDStart
+			v.run.PID, v.run.PIDStart, v.run.BootID = hands.PID, hands.PIDStart, s.bootID
+			if lost := v.keepLocks(ctx); lost != nil {
+				s.delayed(v.before.Task, "put off: "+task.Text(lost))
+				s.report.problem("%s: %v", v.before.Task, lost)
+				continue
+			}
 		}
 		ready = append(ready, v)
 	}

@@ -581,3 +581,32 @@ func TestRunThatDiesWhileOthersAreMarked(t *testing.T) {
 		t.Errorf("marked %+v, %v", lost, err)
 	}
 }
+
+// A tick that is asked to end while a resource shows its state has not seen it: the slot is decided by the next.
+func TestTickEndedInACheck(t *testing.T) {
+	dir := inMemory(t)
+	check := "test -e " + dir + "/up || { touch " + dir + "/asked; sleep 20; false; }"
+	v, _ := atMinute(t, "[app#0]\noptional = true\ncheck = "+check+"\n"+everyMinute+"run_requires = app#0\n")
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		for {
+			if _, err := os.Stat(dir + "/asked"); err == nil || ctx.Err() != nil {
+				stop()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := v.Tick(ctx, v.options()); err == nil {
+		t.Error("the tick that was ended said nothing")
+	}
+	if slots, _ := v.onRecord(); len(slots) > 0 {
+		t.Errorf("it decided %+v", slots)
+	}
+	if err := os.WriteFile(dir+"/up", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("the next started %+v, and decided %+v", r.Started, r.Slots)
+	}
+}

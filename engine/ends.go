@@ -217,9 +217,15 @@ func jitter(runID string, most time.Duration) time.Duration {
 
 // alive reports whether a run goes on, or has an end that is not recorded yet: see alive and Fold.
 func (e *Engine) alive(run task.Run) bool {
-	name := fmt.Sprintf("%s-%d-%s.jsonl", run.BootID, run.PID, strconv.FormatUint(run.PIDStart, 10))
-	if _, err := os.Lstat(filepath.Join(e.journals(), name)); err == nil {
+	if e.supervises(run) {
 		return true
 	}
 	return alive(run) // asked last: to look for the processes of a run takes long
+}
+
+// supervises reports whether the holder of a run is a supervisor whose journal is there.
+func (e *Engine) supervises(run task.Run) bool {
+	name := fmt.Sprintf("%s-%d-%s.jsonl", run.BootID, run.PID, strconv.FormatUint(run.PIDStart, 10))
+	_, err := os.Lstat(filepath.Join(e.journals(), name))
+	return err == nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,5 +127,80 @@ func TestLocksGivenBackLater(t *testing.T) {
 	h.tick(0)
 	if got := h.holds(); got != "" {
 		t.Errorf("held: %s", got)
+	}
+}
+
+// What a tick took of a lock before it was killed, and claimed nothing, is free again, though its supervisor goes on.
+func TestLockOfARunThatNeverCame(t *testing.T) {
+	v, _ := atMinute(t, everyMinute+"lock = tape\n[task#1]\ncommand = true\n")
+	if err := os.MkdirAll(v.journals(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.options().Detach(v.journals()); err != nil { // this process is a supervisor
+		t.Fatal(err)
+	}
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	never := task.Run{ID: "01a21318-7e6a-74ee-92b5-ecb2193db69e", Task: task.ID{Service: "s", RID: "task#1"}, PID: os.Getpid()}
+	if never.PIDStart, err = state.ProcessStart(never.PID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Hold(t.Context(), never, []task.Lock{{Name: "tape", Places: 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("started %+v, decided %+v", r.Started, r.Slots)
+	}
+}
+
+// Two tasks that are due at once share a lock: the second does not take it for one that was left.
+func TestLockOfTheSameTick(t *testing.T) {
+	v, _ := atMinute(t, everyMinute+"lock = tape\n"+strings.ReplaceAll(everyMinute, "task#0", "task#1")+"lock = tape\n")
+	if r := v.tickAt(); len(r.Started) != 1 || len(r.Slots) != 1 || !strings.Contains(r.Slots[0].Reason, "lock tape is held") {
+		t.Errorf("started %+v, decided %+v", r.Started, r.Slots)
+	}
+}
+
+// Locks are held by the supervisor that the run has, also where another one died after they were taken for it.
+func TestLockOfASupervisorThatDies(t *testing.T) {
+	v, _ := atMinute(t, everyMinute+"lock = tape\n"+strings.ReplaceAll(everyMinute, "task#0", "task#1")+"lock = tape\n")
+	var all []*exec.Cmd
+	o := v.options()
+	o.Detach = func(string) (*Hands, error) {
+		c := exec.Command("sleep", "60")
+		if err := c.Start(); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+		began, err := state.ProcessStart(c.Process.Pid)
+		return &Hands{c.Process.Pid, began, func(...task.Job) error { return nil }, func() error { return nil }}, err
+	}
+	end := func(c *exec.Cmd) { _ = c.Process.Kill(); _ = c.Wait() }
+	o.Alive = func() { // after a task was looked at
+		if len(all) == 1 {
+			end(all[0])
+		}
+	}
+	defer func() {
+		for _, c := range all {
+			end(c)
+		}
+	}()
+	r, err := v.Tick(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds, err := db.Holds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Started) != 1 || len(holds) != 1 || holds[0].Run.ID != r.Started[0].ID || holds[0].Run.PID != r.Started[0].PID {
+		t.Errorf("started %+v, locks are held by %+v; %v", r.Started, holds, r.Problems)
 	}
 }

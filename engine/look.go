@@ -120,22 +120,39 @@ type view struct {
 	limit   int
 	job     *task.Job
 	holds   string    // the run that holds the locks of the task; "" for none
+	holder  int       // the supervisor that it was to have then
 	waiting int       // slots that wait
 	stays   bool      // one of them was looked at, and goes on waiting: those after it are not first
 	again   time.Time // when to look again before the next slot; zero for not before it
 	broken  error
 }
 
-// lookAt decides about the slots of one task, and adds that to p.
+// lookAt decides about the slots of one task, and adds that to p. Who is asked to end meanwhile may have seen half, a
+// resource that had no time to answer: then nothing is decided.
 func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 	v := &view{scheduler: s, l: s.look(ctx, c.Task.Service), cached: c, before: c, after: c}
+	v.decideTask(ctx)
+	if ctx.Err() != nil {
+		v.letLocks(ctx)
+		return
+	}
 	p.items = append(p.items, v)
+}
+
+// decideTask decides about the slots of the task of a view.
+func (v *view) decideTask(ctx context.Context) {
 	if v.l.err != nil {
 		v.putOff(ctx, v.l.err)
 		return
 	}
+	if v.l.own() {
+		if err := v.recoverOnce(ctx); err != nil {
+			v.putOff(ctx, err)
+			return
+		}
+	}
 	var known bool
-	if v.t, known = v.l.svc.Task(c.Task.RID); !known || neverScheduled(v.l.svc, &v.t) != "" {
+	if v.t, known = v.l.svc.Task(v.cached.Task.RID); !known || neverScheduled(v.l.svc, &v.t) != "" {
 		v.after.Next = time.Time{}
 		return
 	}
@@ -144,6 +161,9 @@ func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
 		return
 	}
 	v.noteAway(v.away != "")
+	if v.t.Plan.Locks != "" {
+		v.clearLocks(ctx)
+	}
 	if err := v.decideAll(ctx); err != nil {
 		v.putOff(ctx, err)
 	}

@@ -407,9 +407,53 @@ func (v *view) lock(ctx context.Context, run task.Run) (blocked *task.Held, err 
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	if blocked = heldBy(holds); blocked == nil {
-		v.holds = run.ID
+		v.holds, v.holder = run.ID, run.PID
 	}
 	return blocked, nil
+}
+
+// keepLocks has the locks held by the supervisor that the run gets, where that is another one than the one that they
+// were taken for. That one died, and others may have taken them since.
+func (v *view) keepLocks(ctx context.Context) error {
+	if v.holds == "" || v.holder == v.run.PID {
+		return nil
+	}
+	holds, err := v.node.Hold(ctx, *v.run, v.t.Plan.LockList(), v.alive)
+	if blocked := heldBy(holds); err == nil && blocked != nil {
+		err = fmt.Errorf("its supervisor died: %s", blocked)
+	}
+	if err != nil {
+		v.letLocks(ctx)
+		return err
+	}
+	v.holder = v.run.PID
+	return nil
+}
+
+// clearLocks gives back, before this tick takes any lock, what one took that was killed, or could not write, before its
+// runs were claimed: they are on no record, and never will be. Their supervisor may live for long, for other runs. Runs
+// by hand, which have none, take their locks a moment before they are claimed.
+func (s *scheduler) clearLocks(ctx context.Context) {
+	if s.cleared || s.options.DryRun {
+		return
+	}
+	s.cleared = true
+	holds, err := s.node.Holds(ctx)
+	if err != nil {
+		return // the next tick does it
+	}
+	for _, h := range holds {
+		if !s.supervises(h.Run) {
+			continue
+		}
+		l := s.look(ctx, h.Run.Task.Service)
+		if l.db == nil {
+			continue // it is not known
+		}
+		if _, err = l.db.Run(ctx, h.Run.ID); errors.Is(err, task.ErrNotFound) {
+			s.unlock(ctx, h.Run.ID)
+		}
+	}
 }
 
 // letLocks gives back what the run of this look holds, where it does not begin.

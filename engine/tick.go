@@ -125,6 +125,7 @@ type scheduler struct {
 	at      int      // the place in it of the one whose turn it is
 	looked  map[string]*looked
 	done    map[task.ID]bool
+	cleared bool     // clearLocks was called
 	trusted sync.Map // of the folders of files, nil or why not
 
 	catchups int       // slots of the past that were started
@@ -439,6 +440,9 @@ func (s *scheduler) lookAtEach(ctx context.Context, tasks []task.ID) error {
 	}
 	var p plan
 	for _, c := range cursors {
+		if ctx.Err() != nil {
+			break
+		}
 		s.done[c.Task] = true
 		s.lookAt(ctx, c, &p)
 		s.aliveNow() // probes may take their time
