@@ -168,17 +168,51 @@ func silent(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.ETIMEDOUT)
 }
 
-// noteNext keeps in the node's record when services with their own record are due.
+// noteNext keeps in the node's record when services with their own record are due. While runs of one go on it is
+// looked at again each minute: their supervisor may be killed.
 func (s *scheduler) noteNext(ctx context.Context, views []*view) error {
 	turns := make([]state.Turn, len(views))
 	for i, v := range views {
 		after := v.cached
 		after.Next = v.after.Next
+		running, err := v.l.db.Running(ctx, v.before.Task.Service, v.before.Task.RID)
+		if err != nil {
+			return err
+		}
+		if by := s.now.Add(fullTurn); len(running) > 0 && (after.Next.IsZero() || by.Before(after.Next)) {
+			after.Next = by
+		}
 		turns[i] = state.Turn{Before: v.cached, After: after}
 	}
 	if len(turns) == 0 {
 		return nil
 	}
-	_, err := s.node.Decide(ctx, turns, s.alive)
-	return err
+	if _, err := s.node.Decide(ctx, turns, s.alive); err != nil {
+		return err
+	}
+	return s.noteRetries(ctx, views)
+}
+
+// noteRetries keeps the attempts that another process has planned since these were looked at: what noteNext wrote has
+// taken the place of what that one did.
+func (s *scheduler) noteRetries(ctx context.Context, views []*view) error {
+	done := map[*looked]bool{}
+	for _, v := range views {
+		if done[v.l] {
+			continue
+		}
+		done[v.l] = true
+		cursors, err := v.l.db.Cursors(ctx, v.before.Task.Service)
+		if err != nil {
+			return err
+		}
+		for _, c := range cursors {
+			if at := c.Retry.At; !at.IsZero() {
+				if err = s.node.Hasten(ctx, []task.ID{c.Task}, at); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -156,7 +156,7 @@ func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run t
 		return false, nil
 	}
 	if r := all[i].Retry; !r.At.IsZero() {
-		return r.Slot.Equal(run.Slot) && r.Attempt > run.Attempt, nil
+		return r.Slot.Equal(run.Slot) && r.Attempt > run.Attempt, e.lookBy(ctx, db, all[i])
 	}
 	c := all[i]
 	since, again, over, err := e.attempts(ctx, db, run)
@@ -170,8 +170,19 @@ func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run t
 	if c.Next.IsZero() || c.Retry.At.Before(c.Next) {
 		c.Next = c.Retry.At
 	}
-	_, err = db.Decide(ctx, []state.Turn{{Before: all[i], After: c}}, e.alive)
-	return err == nil, err
+	if _, err = db.Decide(ctx, []state.Turn{{Before: all[i], After: c}}, e.alive); err != nil {
+		return false, err
+	}
+	return true, e.lookBy(ctx, db, c)
+}
+
+// lookBy tells the node's record when a task is due whose cursor is in its service's own.
+func (e *Engine) lookBy(ctx context.Context, db *state.DB, c task.Cursor) error {
+	node, err := e.NodeRecord(ctx)
+	if err != nil || node == db {
+		return err
+	}
+	return node.Hasten(ctx, []task.ID{c.Task}, c.Next)
 }
 
 // attempts tells when the first attempt of a run's slot was started, whether there is a later one than it, and whether

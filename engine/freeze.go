@@ -168,11 +168,39 @@ func (e *Engine) moveOwn(ctx context.Context, path string) error {
 		if err != nil {
 			continue // it is on another node
 		}
+		if err := e.enterOwn(ctx, db, path); err != nil {
+			return err
+		}
 		if err := e.moveOn(ctx, db, path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// enterOwn enters the node's cursors of a service into its own record, where that has none: nothing of these tasks was
+// decided yet.
+func (e *Engine) enterOwn(ctx context.Context, db *state.DB, path string) error {
+	node, err := e.NodeRecord(ctx)
+	if err != nil || node == db {
+		return err
+	}
+	cached, err := node.Cursors(ctx, path)
+	if err != nil {
+		return err
+	}
+	has, err := db.Cursors(ctx, path)
+	if err != nil {
+		return err
+	}
+	var turns []state.Turn
+	for _, c := range cached {
+		if !hasCursor(has, c.Task) {
+			turns = append(turns, state.Turn{Before: task.Cursor{Task: c.Task}, After: c})
+		}
+	}
+	_, err = db.Decide(ctx, turns, e.alive)
+	return err
 }
 
 func (e *Engine) freezable(ctx context.Context, path string) (*state.DB, error) {

@@ -237,7 +237,7 @@ func (v *view) ownCursor(ctx context.Context) error {
 // recoverOnce marks the lost runs of a service's own record, once a tick.
 func (v *view) recoverOnce(ctx context.Context) error {
 	id := task.ID{Service: v.before.Task.Service}
-	if v.done[id] {
+	if v.done[id] || v.l.db == v.node {
 		return nil
 	}
 	v.done[id] = true

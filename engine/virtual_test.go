@@ -166,6 +166,14 @@ func (l *timeline) goTo(at time.Time) (happened bool) {
 	return happened
 }
 
+// set sets the clock. What is to happen after a time happens after that.
+func (l *timeline) set(d time.Duration) {
+	l.now = l.now.Add(d)
+	for i := range l.todo {
+		l.todo[i].at = l.todo[i].at.Add(d)
+	}
+}
+
 // tickAt ticks, and expects no problem.
 func (v *virtual) tickAt() TickReport {
 	v.Helper()
@@ -180,6 +188,17 @@ func (v *virtual) tickAt() TickReport {
 		v.Fatalf("tick at %s: %s", v.Now(), r.Deferred)
 	}
 	return r
+}
+
+// minutes ticks each minute.
+func (v *virtual) minutes(line *timeline, n int) {
+	v.Helper()
+	for range n {
+		line.goTo(line.now.Add(time.Minute))
+		if _, err := v.Tick(v.Context(), v.options()); err != nil {
+			v.Fatal(err)
+		}
+	}
 }
 
 // onRecord are the slots of all tasks, the oldest first, and the cursors.

@@ -188,14 +188,15 @@ func (d *DB) putCursors(all ...task.Cursor) error {
 	return err
 }
 
-// Hasten has tasks due at a moment, or before where they are. It takes no barrier: they are due later else.
+// Hasten has tasks due at a moment, or before where they are, also those that never are. It takes no barrier: they are
+// due later else.
 func (d *DB) Hasten(ctx context.Context, tasks []task.ID, at time.Time) error {
 	if len(tasks) == 0 {
 		return nil
 	}
 	return d.write(ctx, "hasten", relaxed, func(context.Context) error {
 		for _, id := range tasks {
-			if _, err := d.c.exec("UPDATE task_state SET next_at=? WHERE service=? AND rid=? AND next_at>?1", instant(at), id.Service, id.RID); err != nil {
+			if _, err := d.c.exec("UPDATE task_state SET next_at=min(ifnull(next_at,?1),?1) WHERE service=?2 AND rid=?3", instant(at), id.Service, id.RID); err != nil {
 				return err
 			}
 		}

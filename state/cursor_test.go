@@ -161,6 +161,28 @@ func TestDue(t *testing.T) {
 	}
 }
 
+func TestHastenOne(t *testing.T) {
+	d := open(t)
+	never := at("task#1", 3)
+	never.Next = time.Time{}
+	place(t, d, at("task#0", 3), never, at("task#2", 3))
+	for _, c := range []struct {
+		rid    string
+		at     int
+		wanted time.Time
+	}{{"task#0", 2, minute(2)}, {"task#0", 9, minute(2)}, {"task#1", 9, minute(9)}} {
+		if err := d.Hasten(context.Background(), []task.ID{id(c.rid)}, minute(c.at)); err != nil {
+			t.Fatal(err)
+		}
+		if got := cursor(t, d, c.rid).Next; !got.Equal(c.wanted) {
+			t.Errorf("%s by %d: due at %s, wanted %s", c.rid, c.at, got, c.wanted)
+		}
+	}
+	if got, wanted := cursor(t, d, "task#2"), at("task#2", 3); !got.Next.Equal(wanted.Next) {
+		t.Errorf("another task: %s", got.Next)
+	}
+}
+
 // A clock that was an hour ahead decided slots that come again.
 func TestRewind(t *testing.T) {
 	d := open(t)
