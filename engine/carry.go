@@ -14,6 +14,12 @@ import (
 
 // carryOut records what was decided, a transaction for each record, and hands over the runs.
 func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
+	if len(p.items) == 0 {
+		return nil
+	}
+	if err := s.notePeak(ctx); err != nil {
+		return err
+	}
 	byRecord := map[*state.DB][]*view{}
 	var own []*view
 	for _, v := range p.items {

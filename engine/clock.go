@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,14 @@ func (s *scheduler) reading() clockReading {
 			delete(s.last.Late, name)
 		}
 	}
-	return clockReading{s.now, sinceBoot(), s.bootID, s.gap, s.last.Late}
+	return clockReading{s.began, s.up, s.bootID, s.gap, s.last.Late}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func sinceBoot() time.Duration {
@@ -68,13 +76,55 @@ func (e *Engine) startOf(ctx context.Context, db *state.DB, bootID string, keep 
 	return boot, db.SetFact(ctx, factBoot, bootID+" "+boot.UTC().Format(time.RFC3339))
 }
 
+// factPeak is about the furthest time of the day that cursors were moved to.
+const factPeak = "peak"
+
+// peak is the furthest time of the day that there was, as far as is on record.
+func (e *Engine) peak(ctx context.Context, node *state.DB) (time.Time, error) {
+	text, err := node.Fact(ctx, factPeak)
+	if err != nil || text == "" {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+// notePeak is to be called before cursors are moved to now: who is killed after that has noted no tick. It notes what
+// makes a difference.
+func (e *Engine) notePeak(ctx context.Context, node *state.DB, before, now time.Time) error {
+	if now.Sub(before) < bigJump/2 {
+		return nil
+	}
+	return node.SetFact(ctx, factPeak, now.UTC().Format(time.RFC3339))
+}
+
+// movesTo is notePeak for who is no tick.
+func (e *Engine) movesTo(ctx context.Context, now time.Time) error {
+	node, err := e.NodeRecord(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := e.peak(ctx, node)
+	if err != nil {
+		return err
+	}
+	return e.notePeak(ctx, node, before, now)
+}
+
+// notePeak notes the time of this tick.
+func (s *scheduler) notePeak(ctx context.Context) error {
+	err := s.Engine.notePeak(ctx, s.node, s.peak, s.now)
+	s.peak = later(s.peak, s.now)
+	return err
+}
+
 // bigJump is how far the clock may be behind a cursor before that is taken for a clock that was wrong.
 const bigJump = 5 * time.Minute
 
-// readClock compares the clock with the last tick's. Where it was set back so far that slots were decided that
-// are in the future now, it was wrong then: they are decided again when they come.
+// readClock compares the clock with what it showed at ticks before. Where it is so far back that slots were decided
+// that are in the future now, it was wrong then, and these are decided again when they come. It may have been set
+// back in steps, each of them small.
 func (s *scheduler) readClock(ctx context.Context) error {
-	if err := s.readClockOnly(ctx); err != nil || s.last.At.Sub(s.now) <= bigJump {
+	if err := s.readClockOnly(ctx); err != nil || s.peak.Sub(s.now) <= bigJump {
 		s.noteForward()
 		return err
 	}
@@ -82,9 +132,25 @@ func (s *scheduler) readClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.report.Clock = fmt.Sprintf("set back from %s to %s", s.last.At.Format(time.RFC3339), s.now.Format(time.RFC3339))
-	s.report.problem("the clock was set back from %s to %s: %d cursors with it", s.last.At.Format(time.RFC3339), s.now.Format(time.RFC3339), len(ids))
-	return nil
+	s.report.Clock = fmt.Sprintf("set back from %s to %s", s.peak.Format(time.RFC3339), s.now.Format(time.RFC3339))
+	s.report.problem("the clock was %s: %d cursors with it", s.report.Clock, len(ids))
+	s.peak = s.now
+	return s.Engine.notePeak(ctx, s.node, time.Time{}, s.now)
+}
+
+// rewindOwn does for a service's own record what readClock does for the node's: the node that it comes from may have
+// had a wrong clock.
+func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cursor, error) {
+	if !slices.ContainsFunc(cursors, func(c task.Cursor) bool { return c.At.Sub(v.now) > bigJump }) {
+		return cursors, nil
+	}
+	path := v.before.Task.Service
+	ids, err := v.l.db.Rewind(ctx, v.now)
+	if err != nil {
+		return nil, err
+	}
+	v.report.problem("service %s: the clock is behind its record: %d cursors are set back to %s", path, len(ids), v.now.Format(time.RFC3339))
+	return v.l.db.Cursors(ctx, path)
 }
 
 // noteForward tells where the clock was set forward since the last tick.
@@ -106,6 +172,10 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 	if text != "" {
 		_ = json.Unmarshal([]byte(text), &s.last) // nothing depends on it but a reason and a tolerance
 	}
+	if s.peak, err = s.Engine.peak(ctx, s.node); err != nil {
+		return err
+	}
+	s.peak = later(s.peak, s.last.At)
 	s.period = s.options.Period
 	if since := s.now.Sub(s.last.At); !s.last.At.IsZero() && since > 0 && since < s.period {
 		s.period = since
@@ -133,12 +203,15 @@ func (s *scheduler) stalled(why string) {
 const mostLate = 1000
 
 // delayed notes why a task was put off.
-func (s *scheduler) delayed(id task.ID, why string) {
+func (s *scheduler) delayed(id task.ID, why string) { s.delayedUntil(id, s.now, why) }
+
+// delayedUntil notes why a task was put off, and that nobody looks at it before a moment.
+func (s *scheduler) delayedUntil(id task.ID, until time.Time, why string) {
 	if s.last.Late == nil {
 		s.last.Late = map[string]delay{}
 	}
 	if _, known := s.last.Late[id.String()]; known || len(s.last.Late) < mostLate {
-		s.last.Late[id.String()] = delay{s.now, why}
+		s.last.Late[id.String()] = delay{until, why}
 	}
 }
 
@@ -154,10 +227,15 @@ func (s *scheduler) whyMissed(id task.ID, slot time.Time) string {
 	case !s.gap.Until.Before(slot):
 		return s.gap.Why
 	}
-	return "put off: other slots of the past came first"
+	return "put off: other slots of the past came first, or the tick was ended"
 }
 
 func (s *scheduler) noteClock(ctx context.Context) error {
+	if s.now.Before(s.peak) { // which would be forgotten with the reading of before
+		if err := s.Engine.notePeak(ctx, s.node, time.Time{}, s.peak); err != nil {
+			return err
+		}
+	}
 	text, err := json.Marshal(s.reading())
 	if err != nil {
 		return err

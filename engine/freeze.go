@@ -34,6 +34,9 @@ func (e *Engine) Thaw(ctx context.Context, path string) error {
 	if err != nil || svc == "" {
 		return err
 	}
+	if err := e.movesTo(ctx, e.Now()); err != nil {
+		return err
+	}
 	// Frozen up to the end of this: who is killed before has thawed nothing, and does it again.
 	if err := e.moveOn(ctx, db, path); err != nil {
 		return err

@@ -214,10 +214,10 @@ func (v *view) ownCursor(ctx context.Context) error {
 	if v.l.db == v.node {
 		return nil
 	}
-	if err := v.recoverOnce(ctx); err != nil {
-		return err
-	}
 	all, err := v.l.db.Cursors(ctx, v.before.Task.Service)
+	if err == nil && !v.options.DryRun {
+		all, err = v.rewindOwn(ctx, all)
+	}
 	if err != nil {
 		return err
 	}

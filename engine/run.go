@@ -288,6 +288,9 @@ func (r *runner) count(ctx context.Context, t *task.Task, run task.Run) error {
 		after := c
 		after.At = run.StartedAt
 		after.Next = r.nextLook(r.svc, t, after)
+		if err = r.movesTo(ctx, run.StartedAt); err != nil {
+			return err
+		}
 		_, err = r.db.Decide(ctx, []state.Turn{{Before: c, After: after}}, r.alive)
 		return err
 	}

@@ -236,6 +236,9 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 	if err := s.abandon(ctx, cursors); err != nil {
 		return err
 	}
+	if err := s.notePeak(ctx); err != nil {
+		return err
+	}
 	if err := s.node.Place(ctx, cursors); err != nil {
 		return err
 	}

@@ -116,10 +116,13 @@ type scheduler struct {
 	options TickOptions
 	node    *state.DB // the node's record
 	bootID  string
-	now     time.Time
+	now     time.Time     // of the looks
+	began   time.Time     // the first of them
+	up      time.Duration // since the start of the host, then
 	period  time.Duration // since the tick before, or the one that is meant
 	last    clockReading  // of the tick before
 	gap     delay         // the last one, as of now
+	peak    time.Time     // the furthest that the clock was
 	report  *TickReport
 	crew    []*Hands // the supervisors that are given runs
 	at      int      // the place in it of the one whose turn it is
@@ -181,7 +184,7 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 		return nil, err
 	}
 	return &scheduler{
-		Engine: e, options: o, node: db, bootID: boot, now: report.At, report: report,
+		Engine: e, options: o, node: db, bootID: boot, now: report.At, began: report.At, up: sinceBoot(), report: report,
 		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
 	}, nil
 }

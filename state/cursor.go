@@ -207,9 +207,10 @@ func (d *DB) Hasten(ctx context.Context, tasks []task.ID, at time.Time) error {
 // noRetry gives up the attempt that is waited for.
 const noRetry = "retry_at=NULL,retry_slot=NULL,retry_attempt=0,retry_since=NULL,retry_previous=''"
 
-// Rewind is for a clock that was wrong and was set back: the cursors after at are set to at and are due
-// at once, the slots after at are removed, and their runs keep all but their slot, which may come
-// again. It returns the tasks of all these. It is on the disk before it returns.
+// Rewind is for a clock that was wrong and was set back: the cursors after at are set to at, the slots after
+// at are removed, and their runs keep all but their slot, which may come again. It returns the tasks of all
+// these. Whatever was to be looked at after at is due at once: who knows by which clock that was meant. It is
+// on the disk before it returns.
 func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
 	var all []task.ID
 	err := d.write(ctx, "rewind", durable, func(ctx context.Context) error {
@@ -229,7 +230,9 @@ func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
 			"DELETE FROM slot WHERE slot>?1",
 			"UPDATE run SET slot=NULL WHERE slot>?1",
 			"UPDATE task_state SET next_at=?1,"+noRetry+" WHERE retry_slot>?1",
-			"UPDATE task_state SET cursor_slot=?1,next_at=?1 WHERE cursor_slot>?1")
+			"UPDATE task_state SET cursor_slot=?1,next_at=?1 WHERE cursor_slot>?1",
+			"UPDATE task_state SET retry_at=?1 WHERE retry_at>?1",
+			"UPDATE task_state SET next_at=?1 WHERE next_at>?1")
 	})
 	if err != nil {
 		return nil, err

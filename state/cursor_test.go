@@ -241,6 +241,7 @@ func TestRewindGivesUpRetriesOfSlotsThatGo(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	gone.At, gone.Next, gone.Retry = minute(3), minute(3), task.Retrying{}
+	stays.Next, stays.Retry.At = minute(3), minute(3)
 	if diff := cmp.Diff([]task.Cursor{gone, stays}, cursors(t, d, "")); diff != "" {
 		t.Error(diff)
 	}

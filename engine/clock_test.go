@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"om/task"
+)
+
+// A clock that is set back by less than what counts as wrong, and again, is wrong in the end: tasks do not sleep for
+// the sum of it.
+func TestClockSetBackInSteps(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	v.minutes(line, 30)
+	for range 5 {
+		line.set(-4 * time.Minute)
+		v.minutes(line, 1)
+	}
+	before := len(v.starts)
+	v.minutes(line, 8)
+	if n := len(v.starts) - before; n < 3 {
+		t.Errorf("%d starts in 8 minutes after the clock was set back by 20 in steps", n)
+	}
+}
+
+// The cursors of a service's own record are set back too: the clock that they come from was another node's, perhaps.
+func TestClockSetBackWithAnOwnRecord(t *testing.T) {
+	v, line, _ := withOwnRecord(t, everyMinute)
+	v.minutes(line, 3)
+	line.set(3 * time.Hour)
+	v.minutes(line, 3)
+	line.set(-3 * time.Hour)
+	before := len(v.starts)
+	v.minutes(line, 3)
+	if n := len(v.starts) - before; n < 2 {
+		t.Errorf("%d starts after the clock was right again: %+v", n, v.starts)
+	}
+	for _, s := range v.ownSlots() {
+		if s.Last.After(line.now) {
+			t.Errorf("%s is decided: %+v", s.Last, s)
+		}
+	}
+}
+
+// What was to be looked at again by the wrong clock is looked at by the right one.
+func TestClockSetBackLooksAgain(t *testing.T) {
+	const once = "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\n"
+	for name, text := range map[string]string{
+		"a slot that waits": once + "lock = tape\n[task#1]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\noverlap = queue-one\n",
+		"another attempt":   once + "retries = 1\nretry_delay = 15m\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, line := atMinute(t, text)
+			v.last["task#0"], v.last["task#1"] = 40*time.Second, 40*time.Second
+			v.fails["task#0"] = 1
+			line.set(-time.Minute) // before the slot
+			v.minutes(line, 1)
+			line.set(3 * time.Hour)
+			v.minutes(line, 1)
+			line.set(-3 * time.Hour)
+			v.minutes(line, 5)
+			if len(v.starts) != 2 {
+				t.Errorf("%d starts: %+v", len(v.starts), v.starts)
+			}
+			slots, _ := v.onRecord()
+			for _, rows := range slots {
+				for _, s := range rows {
+					if s.Decision == task.SlotPending {
+						t.Errorf("it waits still: %+v", s)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Cursors that were moved by a wrong clock are set back, though no tick has noted that time.
+func TestClockSetBackThatNoTickNoted(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	v.minutes(line, 3)
+	if err := v.Freeze(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	line.set(3 * time.Hour)
+	if err := v.Thaw(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	line.set(-3 * time.Hour)
+	before := len(v.starts)
+	v.minutes(line, 3)
+	if n := len(v.starts) - before; n < 2 {
+		t.Errorf("%d starts", n)
+	}
+
+	line.goTo(line.now)
+	line.set(3 * time.Hour)
+	ctx, kill := context.WithCancel(t.Context())
+	v.give = func([]task.Job) error { kill(); return nil } // the tick ends before it notes the clock
+	if _, err := v.Tick(ctx, v.options()); err == nil {
+		t.Error("the tick was not ended")
+	}
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetFact(t.Context(), factTick, ""); err != nil { // and if it did
+		t.Fatal(err)
+	}
+	v.give = nil
+	line.set(-3 * time.Hour)
+	for _, run := range v.running() {
+		if err := db.Settle(t.Context(), []task.Outcome{{RunID: run.ID, State: task.Complete, StartedAt: line.now, EndedAt: line.now}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before = len(v.starts)
+	v.minutes(line, 3)
+	if n := len(v.starts) - before; n < 2 {
+		t.Errorf("%d starts after a tick that was killed", n)
+	}
+}
+
+// A tick that waits for the end of a run looks at the clock again, for the task of that alone: it notes when it looked
+// at the others.
+func TestTickNotesWhenItLooked(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	s, err := v.scheduler(t.Context(), v.options(), &TickReport{At: line.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = s.readClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.now = s.now.Add(time.Minute)
+	if err = s.noteClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next, err := v.scheduler(t.Context(), v.options(), &TickReport{At: line.now.Add(2 * time.Minute)})
+	if err == nil {
+		err = next.readClock(t.Context())
+	}
+	if err != nil || !next.last.At.Equal(line.now) {
+		t.Errorf("it noted %s, and began at %s; %v", next.last.At, line.now, err)
+	}
+}
