@@ -185,11 +185,11 @@ func (v *view) putOff(ctx context.Context, err error) {
 	if v.l.own() && v.l.db == nil && (errors.Is(err, errElsewhere) || errors.Is(err, task.ErrNotFound)) {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
 		v.noteAway(true)
-		v.delayed(v.before.Task, "the service was not here")
+		v.delayedUntil(v.before.Task, v.after.Next, "the service was not here")
 		return
 	}
 	v.broken = err
-	v.delayed(v.before.Task, "put off: "+task.Text(err))
+	v.delayedUntil(v.before.Task, v.after.Next, "put off: "+task.Text(err))
 	v.report.problem("%s: %v", v.before.Task, err)
 }
 

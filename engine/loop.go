@@ -294,6 +294,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 		}
 	}
 	if l.draining {
+		s.stalled("put off: the daemon was about to end")
 		return s.noteClock(ctx)
 	}
 	if wake == wakeAll {

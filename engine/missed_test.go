@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -86,8 +87,8 @@ func TestWhyMissed(t *testing.T) {
 		{at(9), "late"},
 		{at(10), "gap"},
 		{at(14), "gap"},
-		{at(15), "put off: other slots of the past came first"},
-		{at(19), "put off: other slots of the past came first"},
+		{at(15), "put off: other slots of the past came first, or the tick was ended"},
+		{at(19), "put off: other slots of the past came first, or the tick was ended"},
 		{at(20), "tick too coarse"},
 	} {
 		if got := s.whyMissed(id, c.slot); got != c.want {
@@ -106,5 +107,59 @@ func TestWhyMissed(t *testing.T) {
 	s.now = at(120)
 	if r := s.reading(); len(r.Late) > 0 {
 		t.Errorf("it remembers %v", r.Late)
+	}
+}
+
+// TestMissedWhileDraining: a daemon that drains looks, and starts nothing.
+func TestMissedWhileDraining(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	l := &loop{Engine: v.Engine, o: LoopOptions{TickOptions: v.options()}, draining: true, open: map[string]bool{}}
+	for range 3 {
+		if err := l.turn(t.Context(), &TickReport{At: line.now}, wakeEnds); err != nil {
+			t.Fatal(err)
+		}
+		line.goTo(line.now.Add(time.Minute))
+	}
+	if why := missed(v.tickAt())["task#0"]; why != "put off: the daemon was about to end" {
+		t.Errorf("it was missed because: %q", why)
+	}
+}
+
+// TestMissedUntilTheNextLook: who was put off is not looked at again at once, and misses what comes until then for the
+// same reason.
+func TestMissedUntilTheNextLook(t *testing.T) {
+	v, line, folder := withOwnRecord(t, strings.ReplaceAll(everyMinute, "cron:* * * * *", "calendar:*:*:*"))
+	tick := func() string {
+		line.goTo(line.now.Add(time.Second))
+		r, err := v.Tick(t.Context(), v.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return missed(r)["task#0"]
+	}
+	tick()
+	v.Close()
+	if err := os.Rename(folder, folder+".away"); err != nil {
+		t.Fatal(err)
+	}
+	node, err := v.NodeRecord(t.Context())
+	if err == nil { // it is looked at once more before its next slot
+		err = node.Hasten(t.Context(), []task.ID{{Service: "s", RID: "task#0"}}, line.now)
+	}
+	if err == nil {
+		_, err = v.Tick(t.Context(), v.options())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(folder+".away", folder); err != nil {
+		t.Fatal(err)
+	}
+	why := ""
+	for range 4 {
+		why += tick()
+	}
+	if why != "the service was not here" {
+		t.Errorf("it was missed because: %q", why)
 	}
 }
