@@ -63,11 +63,20 @@ func (e *Engine) Explain(ctx context.Context, path, rid string, at time.Time) (E
 	if err = e.bury(ctx, db); err != nil {
 		return x, err
 	}
-	s, err := e.scheduler(ctx, TickOptions{DryRun: true, Period: time.Minute}, &TickReport{At: at})
+	s, err := e.looker(ctx, at)
 	if err != nil {
 		return x, err
 	}
 	return x, s.explain(ctx, &x, &looked{svc: svc, db: db}, &t)
+}
+
+// looker is a tick that only looks. What is on time depends on when the last tick was, as it does for the next.
+func (e *Engine) looker(ctx context.Context, at time.Time) (*scheduler, error) {
+	s, err := e.scheduler(ctx, TickOptions{DryRun: true, Period: time.Minute}, &TickReport{At: at})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.readClockOnly(ctx)
 }
 
 func (s *scheduler) explain(ctx context.Context, x *Explanation, l *looked, t *task.Task) error {
@@ -120,18 +129,50 @@ func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t
 	if ranOut(t, c.Runs+len(backlog.Due)) {
 		x.Next = time.Time{}
 	}
-	check := task.Check{Name: "due"}
-	switch {
-	case ranOut(t, c.Runs):
-		check.Detail = ranOutText
-	case len(backlog.Due) > 0:
-		x.Slot = backlog.Due[len(backlog.Due)-1]
-		check.Pass, check.Detail = true, "its slot "+local(cal, x.Slot)+" is outstanding"
-	default:
-		check.Detail = whyNotDue(cal, c.At, x, backlog.Missed)
-	}
+	v := &view{scheduler: s, l: l, t: *t, cal: cal, before: c, after: c}
+	check, err := v.outstanding(ctx, x, backlog)
 	x.Checks = append(x.Checks, check)
-	return nil
+	return err
+}
+
+// outstanding says what a tick would decide about, in its order: a slot that waits, those that came since, another
+// attempt.
+func (v *view) outstanding(ctx context.Context, x *Explanation, backlog schedule.Backlog) (task.Check, error) {
+	check := task.Check{Name: "due"}
+	waiting, err := v.firstWaiting(ctx)
+	if err != nil {
+		return check, err
+	}
+	spent, r := ranOut(&v.t, v.before.Runs), v.before.Retry
+	switch {
+	case waiting.Count > 0:
+		x.Slot = waiting.At
+		check.Pass, check.Detail = true, "its slot "+local(v.cal, x.Slot)+" waits: "+waiting.Reason
+	case !spent && len(backlog.Due) > 0:
+		x.Slot = backlog.Due[0]
+		check.Pass, check.Detail = true, "its slot "+local(v.cal, x.Slot)+" is outstanding"
+	case !spent && backlog.Missed > 0, r.At.IsZero() && !spent:
+		check.Detail = whyNotDue(v.cal, v.before.At, x, backlog.Missed)
+	case r.At.IsZero():
+		check.Detail = ranOutText
+	case r.At.After(v.now):
+		check.Detail = fmt.Sprintf("attempt %d of its slot %s is due at %s", r.Attempt, local(v.cal, r.Slot), local(v.cal, r.At))
+	default:
+		x.Slot = r.Slot
+		check.Pass, check.Detail = true, fmt.Sprintf("attempt %d of its slot %s is due", r.Attempt, local(v.cal, r.Slot))
+	}
+	return check, nil
+}
+
+// firstWaiting is the first slot of a task that waits still; its Count is 0 where there is none.
+func (v *view) firstWaiting(ctx context.Context) (task.Slot, error) {
+	pending, err := v.l.db.Pending(ctx, v.before.Task)
+	for _, slot := range pending {
+		if v.overdue(slot) == "" {
+			return slot, err
+		}
+	}
+	return task.Slot{}, err
 }
 
 // whyNotDue says why no slot is outstanding.

@@ -47,7 +47,7 @@ func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]P
 	if err != nil {
 		return nil, err
 	}
-	s, err := e.scheduler(ctx, TickOptions{DryRun: true, Period: time.Minute}, &TickReport{At: e.Now()})
+	s, err := e.looker(ctx, e.Now())
 	if err != nil {
 		return nil, err
 	}
