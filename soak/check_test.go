@@ -466,10 +466,22 @@ func (h *history) checkLeft() {
 	leaves, _ := filepath.Glob("/sys/fs/cgroup/om-*")
 	deeper, _ := filepath.Glob("/sys/fs/cgroup/*/om-*")
 	for _, leaf := range append(leaves, deeper...) {
-		if _, ours := h.runs[strings.TrimPrefix(filepath.Base(leaf), "om-")]; ours {
-			h.fault("cgroup %s is left", leaf)
+		if _, ours := h.runs[strings.TrimPrefix(filepath.Base(leaf), "om-")]; ours && !removedEmpty(leaf) {
+			h.fault("cgroup %s is left, with processes", leaf)
 		}
 	}
+}
+
+// removedEmpty does what the next supervisor does a minute later with the cgroup of a run whose supervisor was killed, and
+// says whether that could be done: it can where no process is in it. The kernel counts one that has ended for a moment.
+func removedEmpty(leaf string) bool {
+	for range 200 {
+		if err := os.Remove(leaf); err == nil || os.IsNotExist(err) {
+			return true
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
 }
 
 func short(t time.Time) string {
