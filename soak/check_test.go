@@ -296,10 +296,11 @@ func (h *history) checkRuns() {
 	}
 }
 
-// hadTime says that the next slot came so long after a run was marked that it had to be repeated before.
+// hadTime says that the next slot came so long after a run was marked that it had to be repeated before, however long
+// that waits: each attempt may wait twice as long as the one before.
 func (h *history) hadTime(r task.Run) bool {
 	next, ok := h.calendar[r.Task](r.Slot)
-	return !ok || next.Sub(r.EndedAt) > 8*time.Second
+	return !ok || next.Sub(r.EndedAt) > 7*time.Second+h.tasks[r.Task].Plan.RetryAfter(r.Attempt)
 }
 
 // checkEnd: what the record says of the end of a run is what happened.
