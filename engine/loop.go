@@ -80,6 +80,7 @@ type loop struct {
 	children []int           // supervisors that have not ended
 	turns    int
 	reload   bool // it was asked for
+	older    bool // node.conf may be another one by now
 	draining bool
 	counts   Turn // of its last lines
 	pulse    <-chan time.Time
@@ -183,9 +184,12 @@ func (l *loop) renew(turn *Turn, wake int) {
 		l.o.Reloading()
 	}
 	l.reload = false
-	if wake != wakeAll || l.turns == 0 || l.o.Renew == nil || missing(l.ConfigDir) {
+	l.older = l.older || wake == wakeAll && l.turns > 0
+	// Who ends a run that is replaced reads the settings meanwhile.
+	if !l.older || !l.endings.idle() || l.o.Renew == nil || missing(l.ConfigDir) {
 		return
 	}
+	l.older = false
 	node, err := l.o.Renew()
 	if turn.Node = err; err == nil {
 		node.Boot = l.Node.Boot

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"om/service"
 	"om/state"
 	"om/task"
 )
@@ -121,5 +122,28 @@ func TestStoppedSupervisorIsLeft(t *testing.T) {
 	}
 	if got, err := s.supervisor(); err != nil || got == had || !closed {
 		t.Errorf("one that is stopped: it is taken, %v", err)
+	}
+}
+
+// TestRenewWaits: node.conf is not read again while a run is being ended, which reads the settings, and soon after.
+func TestRenewWaits(t *testing.T) {
+	renewed := 0
+	l := &loop{Engine: &Engine{ConfigDir: t.TempDir()}, turns: 1, o: LoopOptions{Renew: func() (service.Node, error) {
+		renewed++
+		return service.Node{}, nil
+	}}}
+	end := make(chan struct{})
+	l.endings.begin(task.Run{ID: "x"}, func() error { <-end; return nil })
+	l.renew(&Turn{}, wakeAll)
+	l.renew(&Turn{}, wakeDue)
+	if renewed > 0 {
+		t.Error("it was read while a run was being ended")
+	}
+	close(end)
+	l.endings.wait(func() {})
+	for range 2 {
+		if l.renew(&Turn{}, wakeEnds); renewed != 1 {
+			t.Errorf("it was read %d times", renewed)
+		}
 	}
 }

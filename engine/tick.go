@@ -180,8 +180,12 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 	if err != nil {
 		return nil, err
 	}
-	if e.Node.Boot, err = e.startOf(ctx, db, boot, !o.DryRun); err != nil {
+	start, err := e.startOf(ctx, db, boot, !o.DryRun)
+	if err != nil {
 		return nil, err
+	}
+	if !start.Equal(e.Node.Boot) { // who ends a run that is replaced reads it, in later turns of a loop
+		e.Node.Boot = start
 	}
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, began: report.At, up: sinceBoot(), report: report,
