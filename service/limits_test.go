@@ -105,7 +105,8 @@ func TestHugeFiles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			begun := time.Now()
 			s := service.Parse("f", "testmd", []byte(c.text), service.Node{Name: "n1"})
-			if took := time.Since(begun); took > 20*time.Second {
+			// A second, as a rule; under the race detector on a busy host half a minute. One that grows with the square takes an hour.
+			if took := time.Since(begun); took > 2*time.Minute {
 				t.Errorf("took %v", took)
 			}
 			var told string
