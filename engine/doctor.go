@@ -151,9 +151,7 @@ func of(t *task.Task, severity, check, detail, fix string) Finding {
 
 // doctorIdentity looks whether the task could be started now: its user, its program, its folder.
 func (e *Engine) doctorIdentity(ctx context.Context, t *task.Task) []Finding {
-	dry := *t
-	dry.Interactive = false // it needs a terminal only when it runs
-	job, err := dry.Resolve(ctx, e.resolver(task.Run{ID: state.NewID(e.Now()), Task: t.ID, Origin: task.Manual}))
+	job, err := e.rehearse(ctx, *t)
 	if err != nil {
 		return []Finding{of(t, findError, "identity", "it can't run on this node: "+err.Error(), "om SERVICE run --rid RID --dry-run")}
 	}

@@ -13,13 +13,17 @@ import (
 func (e *Engine) Rehearse(ctx context.Context, s *service.Service) []service.Problem {
 	var out []service.Problem
 	for _, t := range s.Tasks {
-		t.Interactive = false // it needs a terminal only when it runs
-		_, err := t.Resolve(ctx, e.resolver(task.Run{ID: state.NewID(e.Now()), Task: t.ID, Origin: task.Manual}))
-		if err != nil {
+		if _, err := e.rehearse(ctx, t); err != nil {
 			out = append(out, service.Problem{
 				File: s.File, Line: t.Line, Section: t.ID.RID, Wanted: "it can't run on this node: " + err.Error(), Severity: service.Warning,
 			})
 		}
 	}
 	return out
+}
+
+// rehearse resolves a task as a run by hand would.
+func (e *Engine) rehearse(ctx context.Context, t task.Task) (task.Job, error) {
+	t.Interactive = false // it needs a terminal only when it runs
+	return t.Resolve(ctx, e.resolver(task.Run{ID: state.NewID(e.Now()), Task: t.ID, Origin: task.Manual}))
 }

@@ -104,7 +104,8 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	usable = true
-	for batch := range s.readAhead(ctx, changed, had) {
+	batches := s.readAhead(ctx, changed, had)
+	for batch, more := receive(batches, s.aliveNow); more; batch, more = receive(batches, s.aliveNow) {
 		if err := s.enter(ctx, batch, had); err != nil {
 			return false, err
 		}
@@ -233,16 +234,21 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 			cursors[path] = f.cursors
 		}
 	}
-	if err := s.abandon(ctx, cursors); err != nil {
+	if err := s.notePeak(ctx); err != nil {
 		return err
 	}
-	if err := s.notePeak(ctx); err != nil {
+	return s.settleFiles(ctx, cursors, stamps, nil)
+}
+
+// settleFiles records what is known of files now, and the cursors of their tasks.
+func (s *scheduler) settleFiles(ctx context.Context, cursors map[string][]task.Cursor, set []state.Stamp, gone []string) error {
+	if err := s.abandon(ctx, cursors); err != nil {
 		return err
 	}
 	if err := s.node.Place(ctx, cursors); err != nil {
 		return err
 	}
-	return s.node.SetStamps(ctx, stamps, nil)
+	return s.node.SetStamps(ctx, set, gone)
 }
 
 // forget is for services whose files are gone.
@@ -255,13 +261,7 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	for _, path := range gone {
 		cursors[path] = nil
 	}
-	if err := s.abandon(ctx, cursors); err != nil {
-		return err
-	}
-	if err := s.node.Place(ctx, cursors); err != nil {
-		return err
-	}
-	return s.node.SetStamps(ctx, nil, gone)
+	return s.settleFiles(ctx, cursors, nil, gone)
 }
 
 // adrift says that the folder of the files is away, as while it is exchanged for another or not mounted yet. Services whose

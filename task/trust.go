@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,24 +72,12 @@ func readFor(u User, path string, limit int) ([]byte, error) {
 	return text, err
 }
 
-// readAs reads a file with the rights of a user and its first group, from a thread that has them (setfsuid(2)) and is not used again.
+// readAs reads a file with the rights of a user and its first group.
 func readAs(u User, path string, limit int) (text []byte, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()                                                 // and not unlocked: the thread ends with the function
-		if _, _, no := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); no != 0 { // of this thread alone
-			err = no
-			return
-		}
-		if err = unix.Setfsgid(int(u.GID)); err == nil {
-			err = unix.Setfsuid(int(u.UID))
-		}
-		if err == nil {
-			text, err = readFile(path, limit)
-		}
-	}()
-	<-done
+	failed := withRights(u.UID, u.GID, nil, func() { text, err = readFile(path, limit) })
+	if failed != nil {
+		return nil, failed
+	}
 	return text, err
 }
 
