@@ -74,7 +74,7 @@ func (a *app) pickedTasks(e *engine.Engine, path string, sel engine.Selection) (
 	if err := e.Known(sel, path); err != nil {
 		return nil, err
 	}
-	s, err := e.Load(path)
+	s, _, err := e.Scheduled(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}

@@ -48,9 +48,12 @@ type SlotSaid struct {
 // Explain says for a task whether its schedule would start it at a moment: every check with its answer.
 func (e *Engine) Explain(ctx context.Context, path, rid string, at time.Time) (Explanation, error) {
 	x := Explanation{Service: path, Task: rid, At: at}
-	svc, err := e.Load(path)
+	svc, instead, err := e.Scheduled(ctx, path)
 	if err != nil {
 		return x, err
+	}
+	if instead != "" {
+		x.Checks = append(x.Checks, task.Check{Name: "file", Pass: true, Detail: instead})
 	}
 	t, known := svc.Task(rid)
 	if !known {

@@ -44,13 +44,49 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 	}
 	stamp, known, err := db.StampOf(ctx, path)
 	if err == nil && known && stamp.Error != "" && stamp.Good != nil {
-		file, err := service.File(e.ConfigDir, path)
-		if err != nil {
-			return nil, err
-		}
-		return service.Parse(file, path, stamp.Good, e.Node), nil
+		return e.lastGood(path, stamp.Good)
 	}
 	return e.Load(path)
+}
+
+// lastGood is the service as its file was when it had no errors.
+func (e *Engine) lastGood(path string, text []byte) (*service.Service, error) {
+	file, err := service.File(e.ConfigDir, path)
+	if err != nil {
+		return nil, err
+	}
+	return service.Parse(file, path, text, e.Node), nil
+}
+
+// LastGood says that what is scheduled of a service is not its file as it is, for that has errors.
+const LastGood = "the schedule goes by the last version of the file that had no errors"
+
+// Scheduled is a service as ticks schedule it, now or from the next one on: its file or, while that has errors, the last
+// version that had none. instead is LastGood then, with the first of the errors.
+func (e *Engine) Scheduled(ctx context.Context, path string) (svc *service.Service, instead string, err error) {
+	svc, err = e.Load(path)
+	if err == nil && len(svc.Quarantined()) == 0 || errors.Is(err, task.ErrNotFound) {
+		return svc, "", err
+	}
+	wrong := wrongWith(svc, err)
+	db, failed := e.NodeRecord(ctx)
+	if failed != nil {
+		return svc, "", err
+	}
+	stamp, known, failed := db.StampOf(ctx, path)
+	if failed != nil || !known || stamp.Good == nil {
+		return svc, "", err
+	}
+	svc, err = e.lastGood(path, stamp.Good)
+	return svc, LastGood + ": " + wrong, err
+}
+
+// wrongWith says first what is wrong with a file that was read.
+func wrongWith(svc *service.Service, err error) string {
+	if err != nil {
+		return task.Redacted(task.Text(err))
+	}
+	return task.Redacted(firstProblem(svc))
 }
 
 // own says that the service has a record of its own, which moves with it.

@@ -32,7 +32,7 @@ type Planned struct {
 // Schedules tells for each task that sel picks of a service, and that has a schedule, when it is due next, and what is
 // in its way.
 func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]Planned, error) {
-	svc, err := e.Load(path)
+	svc, instead, err := e.Scheduled(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,7 @@ func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]P
 			if err != nil {
 				return nil, err
 			}
+			p.Why = strings.Join(slices.DeleteFunc([]string{instead, p.Why}, func(s string) bool { return s == "" }), "; ")
 			all = append(all, p)
 		}
 	}

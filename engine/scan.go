@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"om/schedule"
 	"om/service"
 	"om/state"
@@ -31,9 +33,12 @@ const factScan = "scan"
 // scan reads the files that were changed since the last scan, and places the cursors of their tasks. With
 // every stamp as it was, it reads nothing.
 func (s *scheduler) scan(ctx context.Context) error {
+	if gone, err := s.folderGone(ctx); gone != "" || err != nil {
+		return err // that is no word about the services: see adrift
+	}
 	digest, err := service.Digest(s.ConfigDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // that is no word about the services: see adrift
+		return nil
 	}
 	if err != nil {
 		return err
@@ -74,6 +79,11 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before,
 	}
 	if err := s.forget(ctx, slices.Sorted(maps.Keys(known))); err != nil { // what is still there was taken out of it
 		return err
+	}
+	if len(stamps) > 0 {
+		if err := s.noteFolder(ctx); err != nil {
+			return err
+		}
 	}
 	if !usable {
 		digest = "again " + s.otherwise() // what mends it may be no change of a file: chmod of a folder
@@ -264,17 +274,60 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	return s.settleFiles(ctx, cursors, nil, gone)
 }
 
-// adrift says that the folder of the files is away, as while it is exchanged for another or not mounted yet. Services whose
-// files are gone are forgotten with their cursors; these are not gone, and wait.
+// factFolder is the device that the folder of the files was on when services were found in it.
+const factFolder = "folder"
+
+// adrift says that the folder of the files is away: it is exchanged for another, not mounted yet, or not any more. Services
+// whose files are gone are forgotten with their cursors; these are not gone, and wait.
 func (s *scheduler) adrift(ctx context.Context) (string, error) {
-	if !missing(s.ConfigDir) {
-		return "", nil
+	gone, err := s.folderGone(ctx)
+	if gone == "" || err != nil {
+		return "", err
 	}
 	known, _, err := s.node.Tally(ctx)
 	if err != nil || known == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("%s is not there, and %d services were in it", s.ConfigDir, known), nil
+	return fmt.Sprintf("%s %s, and %d services were in it", s.ConfigDir, gone, known), nil
+}
+
+// folderGone says what there is instead of the folder of the files: nothing, or an empty one on another file system, as a
+// mount point is that has nothing mounted.
+func (s *scheduler) folderGone(ctx context.Context) (string, error) {
+	device := folderDevice(s.ConfigDir)
+	if device == "" {
+		return "is not there", nil
+	}
+	before, err := s.node.Fact(ctx, factFolder)
+	if err != nil || before == "" || before == device {
+		return "", err
+	}
+	if paths, err := s.Services(); err != nil || len(paths) > 0 {
+		return "", err
+	}
+	return "is empty and on another file system than before (is it not mounted?)", nil
+}
+
+// noteFolder keeps on which device services were found.
+func (s *scheduler) noteFolder(ctx context.Context) error {
+	device := folderDevice(s.ConfigDir)
+	before, err := s.node.Fact(ctx, factFolder)
+	if err != nil || before == device {
+		return err
+	}
+	return s.node.SetFact(ctx, factFolder, device)
+}
+
+// folderDevice is the device that a folder is on; "" where there is no such folder.
+func folderDevice(dir string) string {
+	var stat unix.Stat_t
+	if err := unix.Stat(dir, &stat); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "unknown" // what is wrong with it is told where it is read
+		}
+		return ""
+	}
+	return strconv.FormatUint(stat.Dev, 16)
 }
 
 func missing(dir string) bool {
@@ -355,21 +408,12 @@ func (s *scheduler) judge(ctx context.Context, f *scanned, had []task.Cursor) er
 		s.report.Rejected = append(s.report.Rejected, Rejection{f.stamp.Service, task.Redacted(f.stamp.Error), f.err != nil, lastGood})
 	}
 	if was.Good != nil {
-		f.svc = s.lastGood(f.stamp.Service, was.Good)
+		f.svc, _ = s.lastGood(f.stamp.Service, was.Good)
 	}
 	if f.svc != nil {
 		f.cursors = s.place(f.svc, had)
 	}
 	return nil
-}
-
-// lastGood is the service as its file was when it had no errors.
-func (s *scheduler) lastGood(path string, text []byte) *service.Service {
-	file, err := service.File(s.ConfigDir, path)
-	if err != nil {
-		return nil
-	}
-	return service.Parse(file, path, text, s.Node)
 }
 
 func firstProblem(svc *service.Service) string {

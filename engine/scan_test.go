@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"om/task"
 )
 
@@ -89,6 +91,52 @@ func TestFolderAway(t *testing.T) {
 	if r = h.tick(time.Minute); r.Deferred != "" || len(r.Changed) > 0 || len(r.Started) != 1 || !r.Started[0].Slot.Equal(h.now.Truncate(time.Hour).Add(-time.Hour)) {
 		t.Errorf("back: %+v", r)
 	}
+}
+
+// TestFolderUnmounted: what is left of a folder of files whose file system is unmounted is an empty one, which is no word
+// about the services in it. Empty as it was, on the same file system, it is.
+func TestFolderUnmounted(t *testing.T) {
+	h := newHall(t, nil)
+	mount(t, h.ConfigDir)
+	file := filepath.Join(h.ConfigDir, "a.conf")
+	if err := os.WriteFile(file, []byte("[task#0]\ncommand = true\nschedule = *:00\ncatchup = all\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(0)
+	unmounted := h.ConfigDir + ".mounted"
+	for _, err := range []error{os.Mkdir(unmounted, 0o755), unix.Mount(h.ConfigDir, unmounted, "", unix.MS_BIND, ""), unix.Unmount(h.ConfigDir, 0)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() { _ = unix.Unmount(unmounted, unix.MNT_DETACH) }()
+	for range 2 {
+		r := h.tick(time.Hour)
+		if !strings.Contains(r.Deferred, "is empty and on another file system than before (is it not mounted?), and 1 services were in it") || len(r.Removed)+len(r.Slots) > 0 {
+			t.Errorf("deferred %q, %+v", r.Deferred, r)
+		}
+	}
+	if err := unix.Mount(unmounted, h.ConfigDir, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Minute); r.Deferred != "" || len(r.Started) != 1 {
+		t.Errorf("back: %+v", r)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Minute); r.Deferred != "" || len(r.Removed) != 1 {
+		t.Errorf("emptied: %+v", r)
+	}
+}
+
+// mount mounts an empty file system on a folder, for as long as the test runs.
+func mount(t *testing.T, folder string) {
+	t.Helper()
+	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=64k,mode=755"); err != nil {
+		t.Skipf("mount: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
 }
 
 // TestFolderEmptied: services whose files are gone are forgotten, and a host without the folder has nothing to do.

@@ -90,7 +90,7 @@ func (e *Engine) scheduledAs(ctx context.Context, s *service.Service) []string {
 	if len(s.Quarantined()) == 0 {
 		return []string{"warning: the file was mended, and is scheduled again from the next tick on"}
 	}
-	return []string{"warning: the schedule goes by the last version of the file that had no errors"}
+	return []string{"warning: " + LastGood}
 }
 
 // addFrozen tells what is frozen, and marks the runs that nobody will end as lost.
