@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"om/task"
 )
@@ -113,12 +116,14 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 	if version == 0 {
 		return "", nil
 	}
+	d.sweepBackups()
 	f, err := os.CreateTemp(filepath.Dir(d.o.Path), filepath.Base(d.o.Path)+".bak-*")
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = f.Close() }()
 	name := f.Name()
-	if err = f.Close(); err == nil {
+	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err == nil {
 		err = d.patiently(ctx, func() (err error) { _, err = d.c.exec("VACUUM INTO ?", name); return err })
 	}
 	if err == nil {
@@ -129,6 +134,28 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 		return "", fmt.Errorf("copy before the migration: %w", err)
 	}
 	return name, nil
+}
+
+// sweepBackups removes the copies of processes that were killed while they made them: nobody holds their lock. One that
+// is being made just now may not have it yet.
+func (d *DB) sweepBackups() {
+	const grace = time.Minute
+	folder, prefix := filepath.Dir(d.o.Path), filepath.Base(d.o.Path)+".bak-"
+	entries, _ := os.ReadDir(folder)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(e.Name(), prefix) || d.o.Now().Sub(info.ModTime()) < grace {
+			continue
+		}
+		f, err := os.Open(filepath.Join(folder, e.Name()))
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			_ = os.Remove(f.Name()) // else the next migration does it
+		}
+		_ = f.Close()
+	}
 }
 
 // syncPath makes a file durable, or the names in a folder.

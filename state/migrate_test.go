@@ -18,6 +18,7 @@ import (
 	"om/task"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // steps returns the migrations up to a version, and then some that only this test knows.
@@ -105,6 +106,30 @@ func TestMigration(t *testing.T) {
 	_, err = state.Open(context.Background(), options(path))
 	if !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), fmt.Sprintf("version %d", state.SchemaVersion+2)) || !bytes.Equal(before, content(t, path)) {
 		t.Errorf("downgrade: %v", err)
+	}
+}
+
+// TestMigrationSweeps: copies that killed migrations left are removed by the next one; those that are being made are not.
+func TestMigrationSweeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "om.db")
+	ended(t, openAt(t, options(path)), "task#0", task.Complete)
+	left, made, fresh := path+".bak-1", path+".bak-2", path+".bak-3"
+	for _, file := range []string{left, made, fresh} {
+		if err := os.WriteFile(file, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(made)
+	if err == nil {
+		defer f.Close()
+		err = errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_EX), os.Chtimes(fresh, time.Time{}, clock()()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, options(path).WithMigrations(steps(t, state.SchemaVersion, later()...)...))
+	if all, err := filepath.Glob(path + ".bak-*"); err != nil || !slices.Equal(all, []string{made, fresh}) {
+		t.Errorf("left %v, %v", all, err)
 	}
 }
 
