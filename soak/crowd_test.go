@@ -24,8 +24,7 @@ func TestCrowd(t *testing.T) {
 		fmt.Sprintf("[task#one]\ncommand = %s\nschedule = cron:*/3 * * * *\nlock = crowd\noverlap = queue-all\n%s", w.probing("0", 0), limit)+
 		fmt.Sprintf("[task#two]\ncommand = %s\nschedule = cron:*/3 * * * *\nlock = crowd\noverlap = queue-all\n%s", w.probing("0", 0), limit))
 	w.setNow(at)
-	w.om("tick", "-q")
-	w.note()
+	w.settle()
 	for range rounds {
 		at = at.Add(time.Minute)
 		w.setNow(at)

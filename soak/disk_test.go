@@ -42,8 +42,7 @@ func TestDisk(t *testing.T) {
 		fmt.Sprintf("[task#1]\ncommand = %s\nschedule = cron:* * * * *\nlog = none\nlock = disk\noverlap = queue-all\n%s", w.probing("0.2", 0), limit)+
 		fmt.Sprintf("[task#2]\ncommand = %s\nschedule = cron:* * * * *\nlog = none\nlock = disk\ndelivery = at-least-once\nidempotent = true\n%s", w.probing("0.2", 0), limit))
 	w.setNow(at)
-	w.om("tick", "-q")
-	w.note()
+	w.settle()
 	n := &nemesis{world: w, Rand: w.random(0), typical: 20 * time.Millisecond}
 	for i := range rounds {
 		at = at.Add(time.Minute)

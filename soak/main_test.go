@@ -2,11 +2,15 @@ package soak_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,40 +29,106 @@ var (
 
 // TestMain makes this binary om, or the daemon's loop, where it is called so.
 func TestMain(m *testing.M) {
-	switch {
-	case len(os.Args) > 1 && os.Args[1] == "__supervise", filepath.Base(os.Args[0]) == "om":
-		os.Exit(cmd.Main(cmd.Env{
-			Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-			Getenv: os.Getenv, Environ: os.Environ, Now: clock(), Version: "test",
-		}))
-	case filepath.Base(os.Args[0]) == "gated":
+	supervises := cmd.Supervises(os.Args)
+	switch name := filepath.Base(os.Args[0]); {
+	case supervises, name == "om":
+	case name == "gated":
 		fmt.Fprintln(os.Stderr, enterGate())
 		os.Exit(1)
-	case filepath.Base(os.Args[0]) == "loop":
+	case name == "loop":
 		if err := loop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
+	default:
+		code := m.Run()
+		if built.path != "" {
+			_ = os.RemoveAll(filepath.Dir(built.path))
+		}
+		os.Exit(code)
 	}
-	os.Exit(m.Run())
+	code := cmd.Main(cmd.Env{
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Environ: os.Environ, Now: worldClock(time.Now), Version: version,
+	})
+	if supervises { // whose environment can't tell the race detector not to sleep now
+		syscall.Exit(code)
+	}
+	os.Exit(code)
 }
 
-// clock is what a process of a world takes for the time: NOW, which stands still or is a file that tells it, or
-// the host's with an OFFSET.
-func clock() func() time.Time {
-	if file := os.Getenv("NOW"); filepath.IsAbs(file) {
-		return func() time.Time {
-			text, _ := os.ReadFile(file)
-			at, _ := time.Parse(time.RFC3339, string(text))
-			return at
+// version is that of om and omd: of two versions each would read all files again after the other.
+const version = "test"
+
+// built is the daemon, made on first use.
+var built struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// daemon is the real omd, but for its clock. Who can't build it, a user without a home, has this binary's loop.
+func (w *world) daemon() (path string, ok bool) {
+	w.Helper()
+	built.once.Do(func() {
+		if built.path, built.err = buildDaemon(); built.err != nil {
+			w.Logf("the loop stands for the daemon: %v", built.err)
+		}
+	})
+	return built.path, built.err == nil
+}
+
+func buildDaemon() (string, error) {
+	dir, err := os.MkdirTemp("", "om-soak")
+	if err != nil {
+		return "", err
+	}
+	overlay, err := withClock(dir)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "omd")
+	args := []string{"build", "-tags", "osusergo,netgo,sqlite_omit_load_extension", "-ldflags", "-X main.version=" + version, "-overlay", overlay, "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "om/cmd/omd")...).CombinedOutput()
+	if err != nil {
+		return path, fmt.Errorf("go build om/cmd/omd: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// withClock writes what go build is to take instead of files of omd, and returns the list of them.
+func withClock(dir string) (string, error) {
+	folder, err := filepath.Abs(filepath.Join("..", "cmd", "omd"))
+	if err != nil {
+		return "", err
+	}
+	replaced := map[string]string{}
+	for _, f := range []struct{ from, to, old, now string }{
+		{filepath.Join(folder, "main.go"), "main.go", "Now: time.Now", "Now: worldClock(time.Now)"},
+		{"clock_test.go", "soak_clock.go", "package soak_test", "package main"},
+	} {
+		text, err := os.ReadFile(f.from)
+		if err != nil {
+			return "", err
+		}
+		if strings.Count(string(text), f.old) != 1 {
+			return "", fmt.Errorf("%s does not have %q once", f.from, f.old)
+		}
+		replaced[filepath.Join(folder, f.to)] = filepath.Join(dir, f.to)
+		if err = os.WriteFile(filepath.Join(dir, f.to), []byte(strings.Replace(string(text), f.old, f.now, 1)), 0o644); err != nil {
+			return "", err
 		}
 	}
-	if at, err := time.Parse(time.RFC3339, os.Getenv("NOW")); err == nil {
-		return func() time.Time { return at }
+	list, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		return "", err
 	}
-	offset, _ := time.ParseDuration(os.Getenv("OFFSET"))
-	return func() time.Time { return time.Now().Add(offset) }
+	file := filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, list, 0o644)
 }
 
 // loop is the daemon, without what it has around engine.Loop.
@@ -67,7 +137,7 @@ func loop() error {
 	if err != nil {
 		return err
 	}
-	e.Now = clock()
+	e.Now = worldClock(time.Now)
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -98,7 +168,7 @@ func engineIn(config, state string) (*engine.Engine, error) {
 	}
 	node.Schedules = schedule.NewParser(time.LoadLocation)
 	return &engine.Engine{
-		ConfigDir: config, StateDir: state, Node: node, Now: time.Now, Program: "test", EUID: os.Geteuid(),
+		ConfigDir: config, StateDir: state, Node: node, Now: time.Now, Program: version, EUID: os.Geteuid(),
 		By: "soak", Users: &task.Users{},
 	}, nil
 }

@@ -46,7 +46,7 @@ func (w *world) picture() string {
 	line := []byte(strings.Repeat(".", pictureWidth))
 	for _, e := range w.events {
 		letter := strings.ToUpper(e.what[:1])[0]
-		line[column(e.at.Add(w.offset))] = worse(line[column(e.at.Add(w.offset))], letter)
+		line[column(w.shown(e.at))] = worse(line[column(w.shown(e.at))], letter)
 	}
 	fmt.Fprintf(&b, "%-20s %s\n", "nemesis", line)
 	return b.String()

@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,31 +22,48 @@ import (
 type world struct {
 	*testing.T
 	dir, etc, state string
+	own             map[string]string // services with a record of their own: the file
 	seed            uint64
 	begin           time.Time
+	ended           sync.Once
 
 	mu      sync.Mutex
-	now     time.Time     // stands still, if set
-	clock   string        // the file that tells now, where a process is to see it move
-	offset  time.Duration // of its clock to the host's
+	now     time.Time // stands still, if set
+	clock   string    // the file that tells now, where a process is to see it move
+	set     []setting // how the clock was set, the first to the last
+	logs    bool      // the records log what is written to them
 	events  []event
+	spans   []span
 	killed  map[int]bool // supervisors, by pid
 	said    map[string]int
 	first   map[task.ID]time.Time // the cursors before anything was due
-	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
-	moved   map[task.ID]bool      // tasks whose schedule was changed
+	moved   map[task.ID]bool      // tasks whose schedule is changed to another one
 	counts  map[string]int        // of what the nemesis did
-	files   sync.Mutex            // one breaks them at a time
 	good    string                // the text of what is broken now and then
+	longest time.Duration         // that a process of om took, which nobody stopped
 	lenient bool                  // the disk was full: what could not be started is no fault
+	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
 
 	powerless bool // the power was lost: so may be that a lock was given back
+}
+
+// setting is how a clock is set from a moment of the host's on.
+type setting struct {
+	from  time.Time
+	still time.Time     // where it stands, if set
+	ahead time.Duration // of the host's otherwise
 }
 
 // event is something that the nemesis did.
 type event struct {
 	at   time.Time
 	what string
+}
+
+// span is something that was so for a time: surely so from since to until, and perhaps from from to to.
+type span struct {
+	what, whom              string
+	from, since, until, end time.Time
 }
 
 // probe is the task: a line when it begins and one when it ends, each by one write to the end of one file, whose
@@ -62,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		T: t, dir: t.TempDir(), seed: *seed, begin: time.Now(), killed: map[int]bool{}, said: map[string]int{},
-		first: map[task.ID]time.Time{}, loose: map[task.ID]bool{}, moved: map[task.ID]bool{}, counts: map[string]int{},
+		first: map[task.ID]time.Time{}, moved: map[task.ID]bool{}, counts: map[string]int{}, own: map[string]string{}, loose: map[task.ID]bool{},
 	}
 	if w.seed == 0 {
 		w.seed = uint64(time.Now().UnixNano())
@@ -83,9 +101,36 @@ func (w *world) end() {
 			_ = p.Kill()
 		}
 	}
-	if w.Failed() {
-		w.Logf("seed %d\n%s", w.seed, w.picture())
+	w.ended.Do(func() {
+		if w.Failed() {
+			w.Logf("seed %d, the histories are in %s\n%s", w.seed, w.keep(), w.picture())
+		}
+	})
+}
+
+// keep copies what there is to be looked at afterwards.
+func (w *world) keep() string {
+	folder := filepath.Join(os.TempDir(), fmt.Sprintf("om-soak-%s-%d", w.Name(), w.seed))
+	var b strings.Builder
+	for _, e := range w.events {
+		fmt.Fprintf(&b, "%s (shown %s) %s\n", e.at.UTC().Format(time.StampMilli), w.shown(e.at).UTC().Format(time.StampMilli), e.what)
 	}
+	for _, s := range w.spans {
+		fmt.Fprintf(&b, "%s to %s: %s %s\n", s.from.UTC().Format(time.StampMilli), s.end.UTC().Format(time.StampMilli), s.what, s.whom)
+	}
+	err := os.MkdirAll(folder, 0o700)
+	for _, path := range w.recordPaths() {
+		for _, suffix := range []string{"", "-wal"} {
+			text, _ := os.ReadFile(path + suffix)
+			err = errors.Join(err, os.WriteFile(filepath.Join(folder, strings.ReplaceAll(strings.TrimPrefix(path, w.dir+"/"), "/", "-")+suffix), text, 0o600))
+		}
+	}
+	probes, _ := os.ReadFile(filepath.Join(w.dir, "probes"))
+	err = errors.Join(err, os.WriteFile(filepath.Join(folder, "nemesis"), []byte(b.String()), 0o600), os.WriteFile(filepath.Join(folder, "probes"), probes, 0o600))
+	if err != nil {
+		w.Log(err)
+	}
+	return folder
 }
 
 // random is a sequence of choices: another for each n.
@@ -132,25 +177,84 @@ func (w *world) kills() (n int) {
 	return n
 }
 
-// setNow makes the clock of the world stand at an instant.
-func (w *world) setNow(at time.Time) {
+// during does on, stay and off, and notes what was so meanwhile.
+func (w *world) during(what, whom string, on, stay, off func()) {
+	w.did(what)
+	s := span{what: what, whom: whom, from: time.Now()}
+	on()
+	s.since = time.Now()
+	stay()
+	s.until = time.Now()
+	off()
+	s.end = time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now = at
-	if w.clock != "" {
-		w.write(w.clock, at.Format(time.RFC3339))
-	}
+	w.spans = append(w.spans, s)
 }
 
-// process is om or the loop in this world.
+// setClock sets the clock of the world: to stand still, or ahead of the host's. Processes see it move where it is a file.
+func (w *world) setClock(s setting) {
+	w.Helper()
+	text := s.ahead.String()
+	if !s.still.IsZero() {
+		text = s.still.Format(time.RFC3339)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.clock != "" {
+		w.write(w.clock, text)
+	}
+	s.from, w.now = time.Now(), s.still
+	w.set = append(w.set, s)
+}
+
+// setNow makes the clock of the world stand at an instant.
+func (w *world) setNow(at time.Time) { w.setClock(setting{still: at}) }
+
+// shown is what the clock of the world showed at a moment of the host's.
+func (w *world) shown(at time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range slices.Backward(w.set) {
+		switch {
+		case at.Before(s.from):
+		case !s.still.IsZero():
+			return s.still
+		default:
+			return at.Add(s.ahead)
+		}
+	}
+	return at
+}
+
+// ahead is how far the clock of the world is ahead of the host's.
+func (w *world) ahead() time.Duration {
+	now := time.Now()
+	return w.shown(now).Sub(now)
+}
+
+// process is om or omd in this world.
 func (w *world) process(name string, args ...string) *exec.Cmd {
+	w.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		w.Fatal(err)
 	}
+	if name == "omd" {
+		path, ok := w.daemon()
+		if ok {
+			exe = path
+		} else {
+			name, args = "loop", nil
+		}
+	}
 	c := exec.Command(exe)
 	c.Args = append([]string{name}, args...)
-	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=n1", "HOME=" + w.dir}
+	c.Env = []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=n1", "HOME=" + w.dir,
+		"GORACE=atexit_sleep_ms=0", // thousands of processes would sleep for a second at their end
+	}
+	c.Stderr = &bytes.Buffer{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -159,8 +263,6 @@ func (w *world) process(name string, args ...string) *exec.Cmd {
 	case !w.now.IsZero():
 		c.Env = append(c.Env, "NOW="+w.now.Format(time.RFC3339))
 	}
-	c.Env = append(c.Env, "OFFSET="+w.offset.String())
-	c.Stderr = &bytes.Buffer{}
 	return c
 }
 
@@ -168,12 +270,21 @@ func (w *world) process(name string, args ...string) *exec.Cmd {
 func (w *world) om(args ...string) string {
 	w.Helper()
 	c := w.process("om", args...)
+	begin := time.Now()
 	out, err := c.Output()
+	w.took(time.Since(begin))
 	w.listen(c)
 	if err != nil {
 		w.Fatalf("om %s: %v\n%s", strings.Join(args, " "), err, c.Stderr)
 	}
 	return string(out)
+}
+
+// took notes how long a process took.
+func (w *world) took(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.longest = max(w.longest, d)
 }
 
 // listen keeps what a process said went wrong.
