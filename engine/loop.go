@@ -309,7 +309,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 			return err
 		}
 	}
-	return errors.Join(s.decide(ctx), s.noteClock(ctx))
+	return s.decideAndClean(ctx, wake == wakeAll)
 }
 
 // keep keeps the supervisors for the next turn, or lets them go when they have had their share.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -61,36 +60,6 @@ func (e *Engine) ImportState(ctx context.Context, path string, r io.Reader) erro
 		return err
 	}
 	return db.Import(ctx, r)
-}
-
-// Clean removes the runs that are past retention, and their output. It returns how many runs, and how
-// many bytes of output.
-func (e *Engine) Clean(ctx context.Context, path string) (runs int, bytes int64, err error) {
-	db, err := e.recordOf(ctx, path)
-	if err != nil {
-		return 0, 0, err
-	}
-	var s *service.Service
-	if path != "" {
-		s, _ = e.Load(path)
-	}
-	rules := e.retention()
-	for gone, err := range db.Expired(ctx, rules) {
-		if err != nil {
-			return runs, bytes, fmt.Errorf("retention: %w", err)
-		}
-		for _, r := range gone {
-			bytes += e.unlink(s, r)
-		}
-		if err := db.Remove(ctx, gone); err != nil {
-			return runs, bytes, fmt.Errorf("retention: %w", err)
-		}
-		runs += len(gone)
-	}
-	if _, err := db.Prune(ctx, rules); err != nil {
-		return runs, bytes, fmt.Errorf("retention: %w", err)
-	}
-	return runs, bytes, db.Tidy(ctx)
 }
 
 // keptVersions is how many replaced texts of each service's file are kept.

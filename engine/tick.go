@@ -206,8 +206,17 @@ func (s *scheduler) tick(ctx context.Context) error {
 	if err := s.scan(ctx); err != nil {
 		return err
 	}
-	err := errors.Join(s.decide(ctx), s.noteClock(ctx))
+	err := s.decideAndClean(ctx, true)
 	_ = s.node.Tidy(ctx) // else the next tick does it
+	return err
+}
+
+// decideAndClean decides what is due, and has some time for what is past retention then.
+func (s *scheduler) decideAndClean(ctx context.Context, all bool) error {
+	err := errors.Join(s.decide(ctx), s.noteClock(ctx))
+	if err == nil {
+		s.cleanSome(ctx, all)
+	}
 	return err
 }
 

@@ -29,6 +29,8 @@ type Retention struct {
 	Declines time.Duration
 	// Configs is how many texts to keep of each service's file; 0 is all.
 	Configs int
+	// After is the task after which Expired begins; none for the first.
+	After task.ID
 }
 
 // Expiry is a run that may go.
@@ -60,7 +62,7 @@ func (d *DB) Expired(ctx context.Context, r Retention) iter.Seq2[[]Expiry, error
 // expiredByTask yields what counts and ages let go. It returns false where there is to be no more.
 func (d *DB) expiredByTask(ctx context.Context, r Retention, yield func([]Expiry, error) bool) bool {
 	now := d.o.Now()
-	for id := (task.ID{}); ; {
+	for id := r.After; ; {
 		next, ok, err := d.taskAfter(ctx, id)
 		if err != nil {
 			return yield(nil, err) && false
@@ -209,8 +211,8 @@ func (d *DB) Remove(ctx context.Context, gone []Expiry) error {
 	return ctx.Err()
 }
 
-// Prune deletes declines, decided slots and texts of service files that need not be kept, 500 of each
-// at most, and returns how many. Call it until it returns 0.
+// Prune deletes declines and texts of service files that need not be kept, 500 of each at most, and returns how
+// many. Call it until it returns 0.
 func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) {
 	prune := func(query string, args ...driver.Value) error {
 		n, pruneErr := d.c.exec(query, args...)
@@ -218,19 +220,9 @@ func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) 
 		return pruneErr
 	}
 	before := d.o.Now().Add(-r.Declines)
-	slots, err := d.oldSlots(ctx, r.Declines, before)
-	if err != nil {
-		return 0, err
-	}
 	err = d.write(ctx, "prune", relaxed, func(context.Context) (err error) {
 		if r.Declines > 0 {
 			err = prune("DELETE FROM decline WHERE id IN(SELECT id FROM decline WHERE at<? LIMIT ?)", instant(before), int64(batch))
-		}
-		for _, s := range slots {
-			if err == nil {
-				err = prune("DELETE FROM slot WHERE service=? AND rid=? AND slot=? AND slot_last<? AND decision<>'pending'",
-					s.Task.Service, s.Task.RID, instant(s.At), instant(before))
-			}
 		}
 		if err == nil && r.Configs > 0 {
 			err = prune("DELETE FROM config WHERE rowid IN(SELECT rowid FROM config c WHERE version<="+
@@ -241,11 +233,26 @@ func (d *DB) Prune(ctx context.Context, r Retention) (removed int64, err error) 
 	return removed, err
 }
 
-// oldSlots lists decided slots from before a moment, outside the transaction that removes them: looking
-// through all slots takes longer than a claim should wait.
-func (d *DB) oldSlots(ctx context.Context, age time.Duration, before time.Time) ([]task.Slot, error) {
-	if age <= 0 {
-		return nil, nil
+// oldSlots chooses decided slots of a task from before a moment; its key finds them.
+const oldSlots = "FROM slot WHERE service=?1 AND rid=?2 AND slot<?3 AND slot_last<?3 AND decision<>'pending' ORDER BY slot LIMIT ?4"
+
+// PruneSlots deletes the decided slots from before a moment of the first task after one, 500 at most, and returns
+// which task that is, none after the last, and whether it has more.
+func (d *DB) PruneSlots(ctx context.Context, after task.ID, before time.Time) (id task.ID, more bool, err error) {
+	err = d.read(ctx, 2, func(v row) error { id = task.ID{Service: v.text(0), RID: v.text(1)}; return nil },
+		"SELECT service,rid FROM slot WHERE (service,rid)>(?,?) ORDER BY service,rid LIMIT 1", after.Service, after.RID)
+	if err != nil || id == (task.ID{}) {
+		return id, false, err
 	}
-	return d.slots(ctx, slotFrom+" WHERE slot_last<? AND decision<>'pending' LIMIT ?", instant(before), int64(batch))
+	n := 0
+	err = d.read(ctx, 1, func(row) error { n++; return nil }, "SELECT slot "+oldSlots, id.Service, id.RID, instant(before), int64(batch))
+	if err != nil || n == 0 {
+		return id, false, err
+	}
+	err = d.write(ctx, "prune", relaxed, func(context.Context) (err error) {
+		_, err = d.c.exec("DELETE FROM slot WHERE service=?1 AND rid=?2 AND slot IN(SELECT slot "+oldSlots+")",
+			id.Service, id.RID, instant(before), int64(batch))
+		return err
+	})
+	return id, n == batch, err
 }

@@ -255,25 +255,25 @@ func TestPruneSlots(t *testing.T) {
 	pending, wide := slot(task.SlotPending, -1400, "x"), slot(task.SlotSkip, -100, "frozen")
 	wide.Last, wide.Count = minute(0), 101
 	decide(t, d, state.Turn{Before: now, After: now, Slots: []task.Slot{pending, wide}})
-	if n, err := d.Prune(ctx, state.Retention{}); err != nil || n != 0 {
-		t.Errorf("without limits: %d, %v", n, err)
-	}
-	r := state.Retention{Declines: 50 * time.Minute}
-	var removed []int64
-	for {
-		n, err := d.Prune(ctx, r)
+	other := at("task#1", 0)
+	decide(t, d, state.Turn{Before: task.Cursor{Task: other.Task}, After: other, Slots: []task.Slot{slot(task.SlotSkip, -1, "frozen")}})
+	var calls []string
+	for after := (task.ID{}); ; {
+		id, more, err := d.PruneSlots(ctx, after, start().Add(-50*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n == 0 {
+		if calls = append(calls, fmt.Sprint(id.RID, " ", more)); id == (task.ID{}) {
 			break
 		}
-		removed = append(removed, n)
+		if !more {
+			after = id
+		}
 	}
-	if !slices.Equal(removed, []int64{500, 500, 200}) {
-		t.Errorf("removed %v", removed)
+	if want := []string{"task#0 true", "task#0 true", "task#0 false", "task#1 false", " false"}; !slices.Equal(calls, want) {
+		t.Errorf("calls %q, want %q", calls, want)
 	}
-	if got := brief(slots(t, d, state.Query{})); got != "skip -100-0(101), pending -1400" {
+	if got := brief(slots(t, d, state.Query{RID: []string{"task#0"}})); got != "skip -100-0(101), pending -1400" {
 		t.Errorf("left %s", got)
 	}
 }
