@@ -318,7 +318,7 @@ func TestQueueKeepsItsOrder(t *testing.T) {
 			}
 			return line.now
 		}
-		for range 5 {
+		for range 8 {
 			v.tickAt()
 			line.goTo(line.now.Add(31 * time.Second))
 		}
@@ -330,6 +330,25 @@ func TestQueueKeepsItsOrder(t *testing.T) {
 		if len(v.starts) < 2 {
 			t.Errorf("moment %d: %d starts", moment, len(v.starts))
 		}
+	}
+}
+
+// Of a queue the first slot is looked at, and the one that joins it; those between are not decided again each time.
+func TestQueueCostsWhatItsHeadCosts(t *testing.T) {
+	v, line := atMinute(t, everyMinute+"overlap = queue-all\n")
+	v.last["task#0"] = time.Hour
+	for minute := range 20 {
+		line.goTo(line.now.Add(time.Minute))
+		if r := v.tickAt(); minute > 2 && len(r.Slots) != 2 {
+			t.Errorf("minute %d: %d slots were decided about, %+v", minute, len(r.Slots), r.Slots)
+		}
+	}
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waiting, err := db.Pending(t.Context(), task.ID{Service: "s", RID: "task#0"}); err != nil || len(waiting) < 15 {
+		t.Errorf("%d wait, %v", len(waiting), err)
 	}
 }
 
