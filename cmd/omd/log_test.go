@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	sdjournal "github.com/coreos/go-systemd/v22/journal"
+	"github.com/google/go-cmp/cmp"
+
 	"om/engine"
 	"om/task"
 )
@@ -26,6 +29,35 @@ func TestJournal(t *testing.T) {
 	want := "<7>msg=a\n<6>msg=b k=\"v w\"\n<4>msg=\"c\\nd\" x=1\n<3>msg=e\n"
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// TestJournalFields: the journal has the fields of a line under names of their own; what it does not take goes to the stream.
+func TestJournalFields(t *testing.T) {
+	var b bytes.Buffer
+	j := newJournal(&b, &slog.HandlerOptions{})
+	var got []string
+	j.shared.send = func(line string, p sdjournal.Priority, fields map[string]string) error {
+		got = append(got, fmt.Sprint(p, " ", line, " ", fields))
+		if strings.HasPrefix(line, "msg=ready") {
+			return errors.New("nobody listens")
+		}
+		return nil
+	}
+	log := slog.New(j)
+	log.Debug("waits")
+	log.With("service", "s").Warn("ended", "task", "task#0", "run", "r1", "slot", "2026-03-29T02:00:00Z", "state", "error", "exit_code", 3, "reason", "a\nb")
+	log.Info("ready")
+	want := []string{
+		`4 msg=ended service=s task=task#0 run=r1 slot=2026-03-29T02:00:00Z state=error exit_code=3 reason="a\nb" map[MESSAGE_ID:` + messageIDs()["ended"] +
+			" OM_EXIT_CODE:3 OM_REASON:a\nb OM_RUN_ID:r1 OM_SERVICE:s OM_SLOT:2026-03-29T02:00:00Z OM_STATE:error OM_TASK:task#0 SYSLOG_IDENTIFIER:om]",
+		"6 msg=ready map[MESSAGE_ID:" + messageIDs()["ready"] + " SYSLOG_IDENTIFIER:om]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if b.String() != "<6>msg=ready\n" {
+		t.Errorf("the stream has %q", b.String())
 	}
 }
 

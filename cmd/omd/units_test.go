@@ -98,7 +98,7 @@ func TestOmLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, heavy := range []string{"net/http", "net/mail", "log/slog", "github.com/coreos/go-systemd/v22/daemon"} {
+	for _, heavy := range []string{"net/http", "net/mail", "log/slog", "github.com/coreos/go-systemd/v22/daemon", "github.com/coreos/go-systemd/v22/journal"} {
 		if strings.Contains("\n"+string(out), "\n"+heavy+"\n") {
 			t.Errorf("om links %s", heavy)
 		}
@@ -118,6 +118,11 @@ func TestManual(t *testing.T) {
 			t.Errorf("omd.8 has no --%s", f.Name)
 		}
 	})
+	for message, id := range messageIDs() {
+		if !strings.Contains(string(page), ".It "+message+" Ta "+id+"\n") {
+			t.Errorf("omd.8 does not say that %s is the MESSAGE_ID of %q", id, message)
+		}
+	}
 	synopsis, _, _ := strings.Cut(string(page), ".Sh DESCRIPTION")
 	for _, word := range []string{".Cm notify\n.Op Fl -once\n", ".Cm notify\n.Fl -test "} {
 		if !strings.Contains(synopsis, word) {
