@@ -121,14 +121,14 @@ func (s *scheduler) notePeak(ctx context.Context) error {
 const bigJump = 5 * time.Minute
 
 // readClock compares the clock with what it showed at ticks before. Where it is so far back that slots were decided
-// that are in the future now, it was wrong then, and these are decided again when they come. It may have been set
-// back in steps, each of them small.
+// that are in the future now, it was wrong then, and cursors go back with it: see rewind. It may have been set back in
+// steps, each of them small.
 func (s *scheduler) readClock(ctx context.Context) error {
 	if err := s.readClockOnly(ctx); err != nil || s.peak.Sub(s.now) <= bigJump {
 		s.noteForward()
 		return err
 	}
-	ids, err := s.node.Rewind(ctx, s.now)
+	ids, err := s.rewind(ctx, s.node)
 	if err != nil {
 		return err
 	}
@@ -138,6 +138,31 @@ func (s *scheduler) readClock(ctx context.Context) error {
 	return s.Engine.notePeak(ctx, s.node, time.Time{}, s.now)
 }
 
+// rewind sets back the cursors of a record. A time of the day that ran by the wrong clock does not run again; a cadence goes on
+// in elapsed time, or it would sleep until the time of the wrong clock comes.
+func (s *scheduler) rewind(ctx context.Context, db *state.DB) ([]task.ID, error) {
+	ran, err := db.RanAfter(ctx, s.now)
+	if err != nil {
+		return nil, err
+	}
+	again := slices.DeleteFunc(ran, func(id task.ID) bool { return !s.goesOn(ctx, id) })
+	return db.Rewind(ctx, s.now, again)
+}
+
+// goesOn says that the schedule of a task counts elapsed time.
+func (s *scheduler) goesOn(ctx context.Context, id task.ID) bool {
+	svc, err := s.scheduled(ctx, id.Service)
+	if err != nil {
+		return false
+	}
+	t, known := svc.Task(id.RID)
+	if !known || t.Schedule == "" {
+		return false
+	}
+	cal, err := s.calendar(&t)
+	return err == nil && cal.Cadence()
+}
+
 // rewindOwn does for a service's own record what readClock does for the node's: the node that it comes from may have
 // had a wrong clock.
 func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cursor, error) {
@@ -145,7 +170,7 @@ func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cur
 		return cursors, nil
 	}
 	path := v.before.Task.Service
-	ids, err := v.l.db.Rewind(ctx, v.now)
+	ids, err := v.rewind(ctx, v.l.db)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,41 @@ func TestClockSetBackInSteps(t *testing.T) {
 	}
 }
 
+// A time of the day that ran by the wrong clock does not run again when it comes: nothing runs twice for a clock. An interval,
+// or a line of cron with a star, goes on.
+func TestClockSetBackRunsNothingTwice(t *testing.T) {
+	for schedule, goesOn := range map[string]bool{
+		"cron:10 12 * * *": false, "12:10": false, "12:10-12:15": false, "cron:*/5 * * * *": true, "12:00-13:00@5m": true, "@5m": true,
+	} {
+		t.Run(schedule, func(t *testing.T) {
+			v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = "+schedule+"\n")
+			line.set(8 * time.Minute)
+			v.minutes(line, 3)
+			wrong := len(v.starts)
+			if wrong == 0 {
+				t.Fatal("no start by the wrong clock")
+			}
+			line.set(-10 * time.Minute)
+			v.minutes(line, 14)
+			if n := len(v.starts) - wrong; (n > 0) != goesOn {
+				t.Errorf("%d starts after it was right again, by %s: %+v", n, line.now, v.starts)
+			}
+			db, err := v.NodeRecord(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			cursors, err := db.Cursors(t.Context(), "s")
+			if err != nil || len(cursors) != 1 || cursors[0].At.After(line.now) {
+				t.Errorf("cursors %+v, %v", cursors, err)
+			}
+			counts, err := db.Counts(t.Context(), task.ID{Service: "s", RID: "task#0"})
+			if err != nil || !goesOn && (counts[task.SlotRun] != 1 || len(counts) != 1) {
+				t.Errorf("slots %v, %v", counts, err)
+			}
+		})
+	}
+}
+
 // The cursors of a service's own record are set back too: the clock that they come from was another node's, perhaps.
 func TestClockSetBackWithAnOwnRecord(t *testing.T) {
 	v, line, _ := withOwnRecord(t, everyMinute)

@@ -207,19 +207,31 @@ func (d *DB) Hasten(ctx context.Context, tasks []task.ID, at time.Time) error {
 // noRetry gives up the attempt that is waited for.
 const noRetry = "retry_at=NULL,retry_slot=NULL,retry_attempt=0,retry_since=NULL,retry_previous=''"
 
-// Rewind is for a clock that was wrong and was set back: the cursors after at are set to at, the slots after
-// at are removed, and their runs keep all but their slot, which may come again. It returns the tasks of all
-// these. Whatever was to be looked at after at is due at once: who knows by which clock that was meant. It is
-// on the disk before it returns.
-func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
+// RanAfter returns the tasks that have runs of slots after a moment.
+func (d *DB) RanAfter(ctx context.Context, at time.Time) ([]task.ID, error) {
+	var all []task.ID
+	err := d.read(ctx, 2, func(v row) error {
+		all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})
+		return nil
+	}, "SELECT DISTINCT service,rid FROM run WHERE slot>? ORDER BY service,rid", instant(at))
+	return all, err
+}
+
+// Rewind is for a clock that was wrong and was set back: the cursors after at are set to at, and the slots after at that have
+// no run are removed: they are decided when they come. Those that have one keep it, and do not run again, but for the tasks
+// in again: their runs keep all but their slot. It returns the tasks of what it changes. Whatever was to be looked at after at
+// is due at once: who knows by which clock that was meant. It is on the disk before it returns.
+func (d *DB) Rewind(ctx context.Context, at time.Time, again []task.ID) ([]task.ID, error) {
 	var all []task.ID
 	err := d.write(ctx, "rewind", durable, func(ctx context.Context) error {
-		err := d.c.query(ctx, 2, func(v row) error {
-			all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})
-			return nil
-		}, "SELECT service,rid FROM task_state WHERE cursor_slot>?1 OR retry_slot>?1 UNION "+
-			"SELECT service,rid FROM slot WHERE slot_last>?1 UNION "+
-			"SELECT service,rid FROM run WHERE slot>?1 ORDER BY service,rid", instant(at))
+		err := d.freeSlots(at, again)
+		if err == nil {
+			err = d.c.query(ctx, 2, func(v row) error {
+				all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})
+				return nil
+			}, "SELECT service,rid FROM task_state WHERE cursor_slot>?1 OR retry_slot>?1 UNION "+
+				"SELECT service,rid FROM slot WHERE slot_last>?1 AND decision<>'run' ORDER BY service,rid", instant(at))
+		}
 		if err == nil {
 			err = d.cutSlots(ctx, at)
 		}
@@ -227,8 +239,7 @@ func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
 			return err
 		}
 		return d.eachExec([]driver.Value{instant(at)},
-			"DELETE FROM slot WHERE slot>?1",
-			"UPDATE run SET slot=NULL WHERE slot>?1",
+			"DELETE FROM slot WHERE slot>?1 AND decision<>'run'",
 			"UPDATE task_state SET next_at=?1,"+noRetry+" WHERE retry_slot>?1",
 			"UPDATE task_state SET cursor_slot=?1,next_at=?1 WHERE cursor_slot>?1",
 			"UPDATE task_state SET retry_at=?1 WHERE retry_at>?1",
@@ -238,6 +249,19 @@ func (d *DB) Rewind(ctx context.Context, at time.Time) ([]task.ID, error) {
 		return nil, err
 	}
 	return all, nil
+}
+
+// freeSlots takes the slots of tasks after a moment from their runs.
+func (d *DB) freeSlots(at time.Time, tasks []task.ID) error {
+	for _, id := range tasks {
+		err := d.eachExec([]driver.Value{instant(at), id.Service, id.RID},
+			"DELETE FROM slot WHERE slot>?1 AND service=?2 AND rid=?3",
+			"UPDATE run SET slot=NULL WHERE slot>?1 AND service=?2 AND rid=?3")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachExec runs statements, each with the same arguments.

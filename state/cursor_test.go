@@ -183,7 +183,7 @@ func TestHastenOne(t *testing.T) {
 	}
 }
 
-// A clock that was an hour ahead decided slots that come again.
+// A clock that was an hour ahead decided slots that come again: those that ran do not run twice.
 func TestRewind(t *testing.T) {
 	d := open(t)
 	ctx := context.Background()
@@ -200,7 +200,7 @@ func TestRewind(t *testing.T) {
 		state.Turn{Before: at("task#3", 9), After: at("task#3", 10), Slots: []task.Slot{slot(task.SlotPending, 11, "x")}})
 	settle(t, d, outcome(decided[0].Run, task.Complete))
 
-	got, err := d.Rewind(ctx, minute(10))
+	got, err := d.Rewind(ctx, minute(10), nil)
 	want := []task.ID{id("task#0"), id("task#3")}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Fatal(err, diff)
@@ -211,22 +211,94 @@ func TestRewind(t *testing.T) {
 		t.Error(diff)
 	}
 	frozen.Last, frozen.Count = minute(10), 10
-	left := slots(t, d, state.Query{})
-	if diff := cmp.Diff([]task.Slot{frozen, withTask(slot(task.SlotSkip, 1, "frozen"), "task#1")}, left); diff != "" {
+	ran := slot(task.SlotRun, 20, "")
+	ran.RunID = decided[0].Run.ID
+	skipped := withTask(slot(task.SlotSkip, 1, "frozen"), "task#1")
+	if diff := cmp.Diff([]task.Slot{withTask(ran, "task#0"), frozen, skipped}, slots(t, d, state.Query{})); diff != "" {
 		t.Error(diff)
 	}
-	r := get(t, d, decided[0].Run.ID)
-	if !r.Slot.IsZero() || r.State != task.Complete || r.StartedAt.IsZero() {
+	if r := get(t, d, ran.RunID); !r.Slot.Equal(minute(20)) || r.State != task.Complete || r.StartedAt.IsZero() {
 		t.Errorf("the run is %+v", r)
 	}
-	// The slot comes again, and runs.
 	again := ours("task#0")
 	next := at("task#0", 20)
-	if got := decide(t, d, state.Turn{Before: c, After: next, Slots: []task.Slot{slot(task.SlotRun, 20, "")}, Run: &again}); got[0].Run.ID == "" {
+	next.Runs = 2
+	if got := decide(t, d, state.Turn{Before: c, After: next, Slots: []task.Slot{slot(task.SlotRun, 20, "")}, Run: &again}); got[0].Run.ID != "" || got[0].Stale {
 		t.Errorf("the second time: %+v", got[0])
 	}
-	if got, err = d.Rewind(ctx, minute(1000)); err != nil || got != nil {
+	next.Runs = 1
+	if diff := cmp.Diff(next, cursor(t, d, "task#0")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]task.Slot{withTask(ran, "task#0"), frozen, skipped}, slots(t, d, state.Query{})); diff != "" {
+		t.Error(diff)
+	}
+	if got, err = d.Rewind(ctx, minute(1000), nil); err != nil || got != nil {
 		t.Errorf("nothing to rewind: %v, %v", got, err)
+	}
+}
+
+// A task that goes on in elapsed time runs at slots that ran by the wrong clock.
+func TestRewindAgain(t *testing.T) {
+	d := open(t)
+	ctx := context.Background()
+	place(t, d, at("task#0", 0), at("task#1", 0))
+	first, other := ours("task#0"), ours("task#1")
+	decided := decide(t, d,
+		state.Turn{Before: at("task#0", 0), After: at("task#0", 20), Slots: []task.Slot{slot(task.SlotRun, 20, "")}, Run: &first},
+		state.Turn{Before: at("task#1", 0), After: at("task#1", 20), Slots: []task.Slot{slot(task.SlotRun, 20, "")}, Run: &other})
+	settle(t, d, outcome(decided[0].Run, task.Complete), outcome(decided[1].Run, task.Complete))
+	ran, err := d.RanAfter(ctx, minute(19))
+	if diff := cmp.Diff([]task.ID{id("task#0"), id("task#1")}, ran); err != nil || diff != "" {
+		t.Fatal(err, diff)
+	}
+	if ran, err = d.RanAfter(ctx, minute(20)); err != nil || len(ran) > 0 {
+		t.Errorf("after the last: %v, %v", ran, err)
+	}
+	if _, err := d.Rewind(ctx, minute(10), []task.ID{id("task#0")}); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"task#0", "task#1"} {
+		if r := get(t, d, decided[i].Run.ID); r.Slot.IsZero() != (i == 0) || r.State != task.Complete {
+			t.Errorf("%s: the run is %+v", name, r)
+		}
+		again := ours(name)
+		got := decide(t, d, state.Turn{Before: cursor(t, d, name), After: at(name, 20), Slots: []task.Slot{slot(task.SlotRun, 20, "")}, Run: &again})
+		if (got[0].Run.ID != "") != (i == 0) {
+			t.Errorf("%s: the second time: %+v", name, got[0])
+		}
+	}
+}
+
+// Slots that ran are left out of what is told as one.
+func TestRewindAmongMissed(t *testing.T) {
+	for name, ran := range map[string][]int{"none": {}, "first": {6}, "middle": {9}, "last": {15}, "several": {6, 7, 9, 15}, "all": {6, 7, 8, 9, 10, 11, 12, 13, 14, 15}} {
+		d := open(t)
+		place(t, d, at("task#0", 0))
+		before := at("task#0", 0)
+		for _, n := range ran {
+			run := ours("task#0")
+			got := decide(t, d, state.Turn{Before: before, After: at("task#0", n), Slots: []task.Slot{slot(task.SlotRun, n, "")}, Run: &run})
+			settle(t, d, outcome(got[0].Run, task.Complete))
+			before = at("task#0", n)
+		}
+		if _, err := d.Rewind(context.Background(), minute(5), nil); err != nil {
+			t.Fatal(err)
+		}
+		missed := slot(task.SlotMissed, 6, "node down")
+		missed.Last, missed.Count = minute(15), 10
+		got := decide(t, d, state.Turn{Before: cursor(t, d, "task#0"), After: at("task#0", 15), Slots: []task.Slot{missed}})
+		counts, err := d.Counts(context.Background(), id("task#0"))
+		if err != nil || counts[task.SlotRun] != len(ran) || counts[task.SlotMissed] != 10-len(ran) || got[0].Stale {
+			t.Errorf("%s: %v, %v, %+v", name, counts, err, got[0])
+		}
+		last := minute(16)
+		for _, s := range slots(t, d, state.Query{}) {
+			if !s.Last.Before(last) || s.Last.Sub(s.At) != time.Duration(s.Count-1)*time.Minute {
+				t.Errorf("%s: %+v", name, s)
+			}
+			last = s.At
+		}
 	}
 }
 
@@ -236,7 +308,7 @@ func TestRewindGivesUpRetriesOfSlotsThatGo(t *testing.T) {
 	gone.Retry = task.Retrying{At: minute(21), Slot: minute(20), Attempt: 2, Since: minute(20), Previous: task.Failed}
 	stays.Retry = task.Retrying{At: minute(4), Slot: minute(3), Attempt: 2, Since: minute(3), Previous: task.Failed}
 	place(t, d, gone, stays)
-	got, err := d.Rewind(context.Background(), minute(3))
+	got, err := d.Rewind(context.Background(), minute(3), nil)
 	if err != nil || !slices.Equal(got, []task.ID{id("task#0")}) {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -257,7 +329,7 @@ func TestRewindCutsRows(t *testing.T) {
 		s := slot(task.SlotMissed, 1, "node down")
 		s.Last, s.Count = minute(c.count), c.count
 		decide(t, d, state.Turn{After: at("task#0", 0), Slots: []task.Slot{s}})
-		if _, err := d.Rewind(context.Background(), minute(c.at).Add(time.Second)); err != nil {
+		if _, err := d.Rewind(context.Background(), minute(c.at).Add(time.Second), nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Last, s.Count = minute(c.want), c.want

@@ -124,6 +124,12 @@ func (t Turn) running() int {
 // decide enters a turn, or nothing where it is stale.
 func (d *DB) decide(ctx context.Context, t Turn, alive func(task.Run) bool) (got Taken, err error) {
 	gaps, fresh, err := d.fresh(ctx, t)
+	if err == nil && !fresh {
+		var had bool
+		if t, had, err = d.withoutAhead(ctx, t); had {
+			gaps, fresh, err = d.fresh(ctx, t)
+		}
+	}
 	if err != nil || !fresh {
 		return Taken{Stale: true}, err
 	}
@@ -163,6 +169,56 @@ func (d *DB) fresh(ctx context.Context, t Turn) (gaps []gap, fresh bool, err err
 		}
 	}
 	return gaps, true, nil
+}
+
+// withoutAhead leaves out of a turn the slots that have a run though the cursor has not come to them: it was set back, see
+// Rewind. had says that there are such.
+func (d *DB) withoutAhead(ctx context.Context, t Turn) (_ Turn, had bool, err error) {
+	if len(t.Slots) == 0 {
+		return t, false, nil
+	}
+	id, last := t.After.Task, t.Slots[len(t.Slots)-1].Last
+	ahead, err := d.slotRows(ctx, slotFrom+" WHERE service=? AND rid=? AND slot>? AND slot<=? AND decision='run' ORDER BY slot",
+		id.Service, id.RID, instant(t.Before.At), instant(last))
+	if err != nil || len(ahead) == 0 {
+		return t, false, err
+	}
+	running := t.running()
+	var rest []task.Slot
+	for i, s := range t.Slots {
+		left := without(s, ahead)
+		if i == running && left == nil {
+			t.Run = nil
+			t.After.Runs = t.Before.Runs
+		}
+		rest = append(rest, left...)
+	}
+	t.Slots = rest
+	return t, true, nil
+}
+
+// without returns what a row stands for besides other slots inside it. The instants of its slots are not known: they count
+// as evenly spread.
+func without(s task.Slot, others []task.Slot) (rest []task.Slot) {
+	for _, o := range others {
+		if o.At.Before(s.At) || o.At.After(s.Last) {
+			continue
+		}
+		left := task.Slot{}
+		if o.At.After(s.At) {
+			left = cut(s, o.At.Add(-time.Microsecond))
+			rest = append(rest, left)
+		}
+		step := s.Last.Sub(s.At) / time.Duration(max(s.Count-1, 1))
+		s.At = kept(s.At.Add(step * time.Duration(left.Count+1)))
+		if s.Count -= left.Count + 1; s.Count <= 0 {
+			return rest
+		}
+		if s.At.After(s.Last) {
+			s.At = s.Last
+		}
+	}
+	return append(rest, s)
 }
 
 // sameCursor compares what a turn is decided on, as the record keeps it.
