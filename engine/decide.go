@@ -17,7 +17,11 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 	if err != nil {
 		return f, err
 	}
-	f.Running = ids(r.living(running))
+	stuck, err := r.stuck(ctx, t.ID)
+	if err != nil {
+		return f, err
+	}
+	f.Running = ids(append(r.living(running), stuck...))
 	if f.Held, err = r.heldLocks(ctx, t.Plan.LockList()); err != nil {
 		return f, err
 	}
@@ -28,6 +32,16 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 	}
 	f.Seen, err = r.seen(ctx, r.svc, r.db, t.Requires)
 	return f, err
+}
+
+// stuck is the last run of a task where it has its end, and processes that SIGKILL did not end: another run is not to
+// begin beside them.
+func (r *runner) stuck(ctx context.Context, id task.ID) ([]task.Run, error) {
+	last, err := r.db.Runs(ctx, state.Query{Service: id.Service, RID: []string{id.RID}, Limit: 1})
+	if err != nil || len(last) == 0 || !last[0].Stuck() || len(task.Processes(last[0].ID)) == 0 {
+		return nil, err
+	}
+	return last, nil
 }
 
 func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, error) {

@@ -313,7 +313,7 @@ func (r *run) check(now instant) {
 func (r *run) treeEnded(stuck int) {
 	if stuck > 0 {
 		r.stuck, r.outcome.Leftover = true, stuck
-		r.because = strings.TrimPrefix(fmt.Sprintf("%s, stuck: SIGKILL does not end %d processes", r.because, stuck), ", ")
+		r.because = strings.TrimPrefix(fmt.Sprintf("%s, "+stuckText+" %d processes", r.because, stuck), ", ")
 	}
 	if !r.dead {
 		r.outcome.EndedAt = r.job.Now()

@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -106,6 +107,15 @@ func (r Run) Summary() string {
 // signal, 124 for a timeout, 125 for a run that is lost or cancelled before it began.
 func (r Run) Code() int {
 	return Outcome{State: r.State, ExitCode: r.ExitCode, Signal: r.Signal}.Code()
+}
+
+// stuckText is in the reason of a run of which SIGKILL did not end all processes.
+const stuckText = "stuck: SIGKILL does not end"
+
+// Stuck says that the run has its end, and that processes of it were left that SIGKILL did not end: they wait in the kernel, for a
+// disk or a server. They may still go on.
+func (r Run) Stuck() bool {
+	return r.State.Final() && r.Leftover > 0 && strings.Contains(r.Reason, stuckText)
 }
 
 // Exited says that ExitCode is one that a command gave, and no zero that means nothing: of a run that goes on, was
