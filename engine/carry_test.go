@@ -24,7 +24,7 @@ func atMinute(t *testing.T, text string) (*virtual, *timeline) {
 	t.Helper()
 	v := newVirtual(t, map[string]string{"s": text})
 	line := &timeline{now: time.Date(2027, 3, 1, 12, 0, 30, 0, time.UTC)}
-	v.Now, v.after = func() time.Time { return line.now }, line.after
+	v.Now, v.after, v.sinceBoot = func() time.Time { return line.now }, line.after, line.up
 	v.tickAt()
 	line.goTo(line.now.Add(time.Minute))
 	return v, line

@@ -50,6 +50,14 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// uptime is how long the host is up, suspended time too.
+func (e *Engine) uptime() time.Duration {
+	if e.sinceBoot != nil {
+		return e.sinceBoot()
+	}
+	return sinceBoot()
+}
+
 func sinceBoot() time.Duration {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // can't fail with this clock
@@ -180,11 +188,8 @@ func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cur
 
 // noteForward tells where the clock was set forward since the last tick.
 func (s *scheduler) noteForward() {
-	if s.last.Boot != s.bootID || s.last.At.IsZero() {
-		return
-	}
-	if drift := s.now.Sub(s.last.At) - (sinceBoot() - s.last.Up); drift > bigJump {
-		s.report.Clock = fmt.Sprintf("set forward by %s to %s", drift.Round(time.Second), s.now.Format(time.RFC3339))
+	if s.jump > bigJump {
+		s.report.Clock = fmt.Sprintf("set forward by %s to %s", s.jump.Round(time.Second), s.now.Format(time.RFC3339))
 	}
 }
 
@@ -201,6 +206,9 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 		return err
 	}
 	s.peak = later(s.peak, s.last.At)
+	if s.last.Boot == s.bootID && !s.last.At.IsZero() {
+		s.jump = max(0, s.now.Sub(s.last.At)-(s.up-s.last.Up))
+	}
 	s.period = s.options.Period
 	if since := s.now.Sub(s.last.At); !s.last.At.IsZero() && since > 0 && since < s.period {
 		s.period = since
@@ -268,8 +276,21 @@ func (s *scheduler) noteClock(ctx context.Context) error {
 	return s.node.SetFact(ctx, factTick, string(text))
 }
 
-// onTime is how long after its slot a run still is on time.
-func (s *scheduler) onTime() time.Duration { return max(time.Minute, 2*s.period) }
+// onTime is how long after its slot a run still is on time. What the clock was set forward by, where that is little, was
+// no time in which anybody could have looked.
+func (s *scheduler) onTime() time.Duration {
+	most := max(time.Minute, 2*s.period)
+	if s.jump <= bigJump {
+		most += s.jump
+	}
+	return most
+}
+
+// hugeJump is from where a clock that is set forward is like a host that was down.
+const hugeJump = 3 * time.Hour
+
+// skippedOver says that slots since the last tick were left out by the clock, as by summer time.
+func (s *scheduler) skippedOver() bool { return s.jump > bigJump && s.jump <= hugeJump }
 
 // absence says why nobody looked between the last tick and this one.
 func (s *scheduler) absence() string {
@@ -279,7 +300,7 @@ func (s *scheduler) absence() string {
 		return "no tick before"
 	case s.last.Boot != s.bootID:
 		return "the host was down"
-	case gap-(sinceBoot()-s.last.Up) > bigJump:
+	case s.jump > gap/2:
 		return "the clock was set forward"
 	case gap > 2*s.options.Period:
 		return "no tick since " + s.last.At.UTC().Format(time.RFC3339)

@@ -59,6 +59,43 @@ func TestClockSetBackRunsNothingTwice(t *testing.T) {
 	}
 }
 
+// What a clock that is set forward leaves out: a little is late, up to three hours are like summer time, which leaves no
+// time of the day out, and more is like a host that was down.
+func TestClockSetForward(t *testing.T) {
+	const daily, fine = "cron:10 12 * * *", "cron:*/5 * * * *"
+	for _, c := range []struct {
+		by             time.Duration
+		text           string
+		starts, missed int
+	}{
+		{0, daily, 0, 0},
+		{4 * time.Minute, "cron:3 12 * * *\ncatchup = none", 1, 0},
+		{4 * time.Minute, "cron:* * * * *\ncatchup = none", 1, 5},
+		{62 * time.Minute, daily + "\ncatchup = none", 1, 0},
+		{62 * time.Minute, daily + "\ncatchup_window = 5m", 1, 0},
+		{62 * time.Minute, daily + "\ncatchup = none\ndst_gap = skip", 0, 1},
+		{62 * time.Minute, fine, 1, 11},
+		{62 * time.Minute, fine + "\ncatchup = all\ncatchup_limit = 3", 1, 9},
+		{4 * time.Hour, daily + "\ncatchup = none", 0, 1},
+		{4 * time.Hour, daily, 1, 0},
+		{4 * time.Hour, fine, 0, 48},
+	} {
+		v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = "+c.text+"\n")
+		line.set(c.by)
+		line.goTo(line.now.Add(time.Minute))
+		r := v.tickAt()
+		missed := 0
+		for _, s := range r.Slots {
+			if s.Decision == task.SlotMissed && s.Reason == "the clock was set forward" {
+				missed += s.Count
+			}
+		}
+		if len(r.Started) != c.starts || missed != c.missed {
+			t.Errorf("by %s: %q: %d starts and %d missed, want %d and %d: %+v", c.by, c.text, len(r.Started), missed, c.starts, c.missed, r.Slots)
+		}
+	}
+}
+
 // The cursors of a service's own record are set back too: the clock that they come from was another node's, perhaps.
 func TestClockSetBackWithAnOwnRecord(t *testing.T) {
 	v, line, _ := withOwnRecord(t, everyMinute)

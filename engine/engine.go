@@ -50,6 +50,8 @@ type Engine struct {
 	owners   map[string]*service.Service // by the record that each has of its own, and that was opened once
 	unlocked []string                    // runs whose locks could not be given back yet
 	spool    *notice.Spool               // of events, on first use
+
+	sinceBoot func() time.Duration // how long the host is up; nil for its own clock
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with

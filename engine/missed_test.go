@@ -39,7 +39,7 @@ func TestMissedByAnError(t *testing.T) {
 		t.Errorf("it was missed because: %q", why)
 	}
 	line.goTo(line.now.Add(24 * time.Hour))
-	if why := missed(v.tickAt())["task#0"]; why != "the clock was set forward" {
+	if why := missed(v.tickAt())["task#0"]; !strings.HasPrefix(why, "no tick since 2027-03-01T") {
 		t.Errorf("the next one was missed because: %q", why)
 	}
 }
@@ -62,7 +62,7 @@ func TestMissedBehindOthers(t *testing.T) {
 		line.goTo(line.now.Add(31 * time.Second))
 	}
 	for _, rid := range []string{"task#a", "task#b", "task#c"} {
-		if all[rid] != "the clock was set forward" { // the clock of a test jumps
+		if !strings.HasPrefix(all[rid], "no tick since 2027-03-01T") {
 			t.Errorf("%s was missed because: %q", rid, all[rid])
 		}
 	}

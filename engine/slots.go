@@ -127,7 +127,20 @@ func (s *scheduler) catchupOf(t *task.Task) schedule.Catchup {
 	case "all":
 		c.Policy = schedule.CatchupAll
 	}
+	if s.skippedOver() && t.DSTGap != "skip" {
+		s.overSkipped(&c)
+	}
 	return c
+}
+
+// overSkipped lets a slot run once that the clock left out, as one that summer time leaves out does.
+func (s *scheduler) overSkipped(c *schedule.Catchup) {
+	if c.Policy != schedule.CatchupAll {
+		c.Policy = schedule.CatchupLast
+	}
+	if c.Window > 0 {
+		c.Window = max(c.Window, s.jump+s.onTime())
+	}
 }
 
 // held says that a slot of the past has to wait until others of the past are made up for: the host

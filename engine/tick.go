@@ -122,6 +122,7 @@ type scheduler struct {
 	period  time.Duration // since the tick before, or the one that is meant
 	last    clockReading  // of the tick before
 	gap     delay         // the last one, as of now
+	jump    time.Duration // by how much the clock was set forward since the last tick
 	peak    time.Time     // the furthest that the clock was
 	report  *TickReport
 	crew    []*Hands // the supervisors that are given runs
@@ -188,7 +189,8 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 		e.Node.Boot = start
 	}
 	return &scheduler{
-		Engine: e, options: o, node: db, bootID: boot, now: report.At, began: report.At, up: sinceBoot(), report: report,
+		Engine: e, options: o, node: db, bootID: boot, now: report.At, began: report.At, report: report,
+		up:     e.uptime() + report.At.Sub(e.Now()), // who asks of another moment sets no clock
 		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
 	}, nil
 }

@@ -53,6 +53,7 @@ func newVirtual(t *testing.T, files map[string]string) *virtual {
 		Node: service.Node{Name: "n1", Timezone: "UTC", Schedules: schedule.NewParser(time.LoadLocation)},
 		EUID: os.Geteuid(), Program: "test", By: "test", Users: &task.Users{},
 	}
+	v.sinceBoot = func() time.Duration { return v.Now().Sub(time.Unix(0, 0)) }
 	if err := os.MkdirAll(v.ConfigDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +142,9 @@ func attemptOf(j task.Job) string {
 
 // timeline is time that goes on by hand: what is to happen happens on the way.
 type timeline struct {
-	now  time.Time
-	todo []todo
+	now    time.Time
+	jumped time.Duration // by how much it was set
+	todo   []todo
 }
 
 type todo struct {
@@ -166,9 +168,12 @@ func (l *timeline) goTo(at time.Time) (happened bool) {
 	return happened
 }
 
+// up is the time that went by.
+func (l *timeline) up() time.Duration { return l.now.Add(-l.jumped).Sub(time.Unix(0, 0)) }
+
 // set sets the clock. What is to happen after a time happens after that.
 func (l *timeline) set(d time.Duration) {
-	l.now = l.now.Add(d)
+	l.now, l.jumped = l.now.Add(d), l.jumped+d
 	for i := range l.todo {
 		l.todo[i].at = l.todo[i].at.Add(d)
 	}
