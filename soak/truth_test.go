@@ -254,7 +254,8 @@ func (r *replayed) judgeAbsence(e, last entry, from, to time.Time) string {
 	case e.Reason == "tick too coarse":
 		return unless(least.Sub(at) <= 2*time.Minute, "nobody looked since "+short(at))
 	case e.Reason == "the clock was set forward":
-		return unless(most.Sub(at)-to.Sub(last.at)+r.slack() > mostWrong, "it was not, since "+short(at))
+		gap := most.Sub(at) // most of which was no time
+		return unless(gap-to.Sub(last.at)+r.slack() > gap/2, "it was not, since "+short(at))
 	}
 	return "no such reason is known"
 }
