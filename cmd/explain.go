@@ -185,6 +185,9 @@ func (a *app) slotOfRun(e *engine.Engine, path, id string) (rid string, slot tim
 		return "", slot, err
 	case len(runs) != 1:
 		return "", slot, task.Errorf(task.ErrNotFound, "service %s: no run %s, or several", path, id)
+	case runs[0].Slot.IsZero() && runs[0].Origin != task.Manual:
+		return "", slot, task.Errorf(task.ErrNotFound, "%s: run %s was started by its schedule while the clock was wrong: when that was set back its slot was to come again, and was taken from it",
+			runs[0].Task, runs[0].ID)
 	case runs[0].Slot.IsZero():
 		return "", slot, task.Errorf(task.ErrNotFound, "%s: run %s was asked for by %s, and has no slot", runs[0].Task, runs[0].ID, runs[0].By)
 	}
