@@ -264,9 +264,23 @@ func (a *app) plannedCells(r plannedRow) []string {
 	if !r.Next.IsZero() {
 		next = a.when(r.Next) + " " + r.Zone
 	}
-	why := r.Why
-	for _, w := range r.Waiting {
-		why = strings.TrimPrefix(why+"; waits: "+w, "; ")
+	return []string{r.Service, r.Task, last, state, next, r.Schedule, whyNot(r)}
+}
+
+// fewWaiting is how many of the slots that wait are told in a table.
+const fewWaiting = 3
+
+// whyNot is what is in the way of a task, and what waits.
+func whyNot(r engine.Planned) string {
+	var all []string
+	if r.Why != "" {
+		all = append(all, r.Why)
 	}
-	return []string{r.Service, r.Task, last, state, next, r.Schedule, why}
+	for _, w := range r.Waiting[:min(fewWaiting, len(r.Waiting))] {
+		all = append(all, "waits: "+w)
+	}
+	if more := len(r.Waiting) - fewWaiting; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more wait", more))
+	}
+	return strings.Join(all, "; ")
 }

@@ -118,7 +118,7 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 		return db, nil
 	}
 	if e.EUID == 0 {
-		if err := task.Trusted(o.Path); err != nil {
+		if err := task.TrustedAlone(o.Path); err != nil {
 			return nil, fmt.Errorf("state: %w", err)
 		}
 	}

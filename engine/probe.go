@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"om/resource"
 	"om/service"
 	"om/state"
@@ -104,24 +102,30 @@ func (e *Engine) check(s *service.Service) resource.Exec {
 	}
 }
 
-// capture runs a job with its output in memory and returns the exit code and the first 4 KiB.
+// mostSaid is how much of the output of a check is kept.
+const mostSaid = 4096
+
+// capture runs a job, and returns the exit code and the beginning of what it wrote. The rest is thrown away.
 func capture(ctx context.Context, job task.Job) (int, string, error) {
-	fd, err := unix.MemfdCreate("om-check", unix.MFD_CLOEXEC)
-	if err != nil {
-		return 0, "", fmt.Errorf("memfd: %w", err)
-	}
-	mem := os.NewFile(uintptr(fd), "check output")
-	defer mem.Close()
-	o, err := task.Supervise(ctx, job, task.Live{Stdout: mem, Stderr: mem})
+	out, in, err := os.Pipe()
 	if err != nil {
 		return 0, "", err
 	}
-	text, err := io.ReadAll(io.NewSectionReader(mem, 0, 4096))
-	if err != nil {
+	said := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(io.LimitReader(out, mostSaid))
+		_, _ = io.Copy(io.Discard, out)
+		_ = out.Close()
+		said <- string(text)
+	}()
+	o, err := task.Supervise(ctx, job, task.Live{Stdout: in, Stderr: in})
+	_ = in.Close()
+	text := <-said
+	switch {
+	case err != nil:
 		return 0, "", err
+	case o.Signal != "" || o.State == task.Cancelled || o.State == task.TimedOut:
+		return 0, text, fmt.Errorf("the check ended as %s", o.Summary())
 	}
-	if o.Signal != "" || o.State == task.Cancelled || o.State == task.TimedOut {
-		return 0, string(text), fmt.Errorf("the check ended as %s", o.Summary())
-	}
-	return o.ExitCode, string(text), nil
+	return o.ExitCode, text, nil
 }

@@ -117,7 +117,7 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 		return "", nil
 	}
 	d.sweepBackups()
-	f, err := os.CreateTemp(filepath.Dir(d.o.Path), filepath.Base(d.o.Path)+".bak-*")
+	f, err := os.CreateTemp(filepath.Dir(d.o.Path), d.unfinished()+"*")
 	if err != nil {
 		return "", err
 	}
@@ -136,11 +136,14 @@ func (d *DB) backup(ctx context.Context, version int) (string, error) {
 	return name, nil
 }
 
+// unfinished is how the name of a copy begins that is being made: none that a person would give to theirs.
+func (d *DB) unfinished() string { return "." + filepath.Base(d.o.Path) + ".migrating-" }
+
 // sweepBackups removes the copies of processes that were killed while they made them: nobody holds their lock. One that
 // is being made just now may not have it yet.
 func (d *DB) sweepBackups() {
 	const grace = time.Minute
-	folder, prefix := filepath.Dir(d.o.Path), filepath.Base(d.o.Path)+".bak-"
+	folder, prefix := filepath.Dir(d.o.Path), d.unfinished()
 	entries, _ := os.ReadDir(folder)
 	for _, e := range entries {
 		info, err := e.Info()

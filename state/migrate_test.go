@@ -113,8 +113,9 @@ func TestMigration(t *testing.T) {
 func TestMigrationSweeps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "om.db")
 	ended(t, openAt(t, options(path)), "task#0", task.Complete)
-	left, made, fresh := path+".bak-1", path+".bak-2", path+".bak-3"
-	for _, file := range []string{left, made, fresh} {
+	name := filepath.Join(filepath.Dir(path), ".om.db.migrating-")
+	left, made, fresh, theirs := name+"1", name+"2", name+"3", path+".bak-before"
+	for _, file := range []string{left, made, fresh, theirs} {
 		if err := os.WriteFile(file, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -128,8 +129,11 @@ func TestMigrationSweeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	openAt(t, options(path).WithMigrations(steps(t, state.SchemaVersion, later()...)...))
-	if all, err := filepath.Glob(path + ".bak-*"); err != nil || !slices.Equal(all, []string{made, fresh}) {
+	if all, err := filepath.Glob(name + "*"); err != nil || !slices.Equal(all, []string{made, fresh}) {
 		t.Errorf("left %v, %v", all, err)
+	}
+	if _, err := os.Stat(theirs); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -152,7 +156,7 @@ func TestMigrationThatFails(t *testing.T) {
 	if get(t, good, r.ID).State != task.Complete {
 		t.Error("the run is gone")
 	}
-	if left, err := filepath.Glob(path + ".bak-*"); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".om.db.migrating-*")); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
 }

@@ -52,6 +52,26 @@ func Trusted(path string, owners ...uint32) error {
 	return nil
 }
 
+// TrustedAlone is Trusted for what only its owner may write: neither is the file, nor its folder, for their groups to write to.
+func TrustedAlone(path string, owners ...uint32) error {
+	if err := Trusted(path, owners...); err != nil {
+		return err
+	}
+	for _, at := range [...]string{path, filepath.Dir(path)} {
+		info, err := os.Stat(at)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if mode := info.Mode().Perm(); mode&0o020 != 0 {
+			return Errorf(ErrPermission, "%s: its group may write to it (mode %04o), and so decide what runs as root: chmod g-w %s", at, mode, at)
+		}
+	}
+	return nil
+}
+
 // readFor reads for root's om a file whose text becomes part of the environment of u. It refuses one that somebody
 // else than root and u could have written: what it sets (LD_PRELOAD) is what the command does. Where u could have
 // placed the file, or a link to one of root's, it is read with the rights of u alone.

@@ -70,6 +70,17 @@ func TestTrusted(t *testing.T) {
 	if err := Trusted(dir+"/theirs/ours/x", they); err != nil {
 		t.Errorf("what belongs to who is meant: %v", err)
 	}
+	if err := TrustedAlone(dir + "/ours/deep/absent"); err != nil {
+		t.Error(err)
+	}
+	if err := TrustedAlone(dir + "/ours/group/absent"); err == nil || !strings.Contains(err.Error(), "chmod g-w "+dir+"/ours/group") {
+		t.Errorf("a folder that its group may write to: %v", err)
+	}
+	for _, name := range []string{"open", "theirs"} {
+		if err := TrustedAlone(dir + "/" + name); err == nil {
+			t.Errorf("%s is trusted", name)
+		}
+	}
 	t.Chdir(filepath.Join(dir, "open"))
 	if err := Trusted("ours"); err == nil {
 		t.Error("a path from the present folder is trusted for what is above it")

@@ -106,17 +106,19 @@ func moment(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// limited keeps the beginning of what is written, and takes the rest.
+// limited keeps the beginning of what is written, and takes the rest. The buffer has a name: what it could do else, read all that
+// there is, is not to be asked of it.
 type limited struct {
-	bytes.Buffer
-
+	buf  bytes.Buffer
 	most int
 }
 
 // Write keeps what there is room for.
 func (l *limited) Write(p []byte) (int, error) {
-	if room := l.most - l.Len(); room > 0 {
-		l.Buffer.Write(p[:min(room, len(p))])
+	if room := l.most - l.buf.Len(); room > 0 {
+		l.buf.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
+
+func (l *limited) String() string { return l.buf.String() }

@@ -154,3 +154,12 @@ func TestRunsAreNotDelayed(t *testing.T) {
 		t.Errorf("runs of which somebody is told take longer: median %v, not %v; p99 %v, not %v", p(told, 50), p(plain, 50), p(told, 99), p(plain, 99))
 	}
 }
+
+// TestLimited: of what a command writes little is kept, whoever copies it.
+func TestLimited(t *testing.T) {
+	l := &limited{most: 10}
+	n, err := io.Copy(l, strings.NewReader(strings.Repeat("0123456789ab", 10_000)))
+	if err != nil || n != 120_000 || l.String() != "0123456789" {
+		t.Errorf("%d taken, %v, and %d kept", n, err, len(l.String()))
+	}
+}
