@@ -253,8 +253,14 @@ func TestThawBeforeRange(t *testing.T) {
 	}
 }
 
-// A thaw skips a slot that waits, and gives up another attempt.
-func TestThawGivesUp(t *testing.T) {
+// What waits, and another attempt, go on to wait where a freeze was over before anybody looked; a look meanwhile gives them up.
+func TestThawKeepsWhatWaits(t *testing.T) {
+	for name, looked := range map[string]bool{"short": false, "looked at": true} {
+		t.Run(name, func(t *testing.T) { thawed(t, looked) })
+	}
+}
+
+func thawed(t *testing.T, looked bool) {
 	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nretries = 2\nretry_delay = 10m\n"+
 		"[task#1]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\noverlap = queue-all\n")
 	v.fails["task#0"] = 1
@@ -277,16 +283,27 @@ func TestThawGivesUp(t *testing.T) {
 	if cursors[retry].Retry.At.IsZero() || len(slots[waits]) != 1 || slots[waits][0].Decision != task.SlotPending {
 		t.Fatalf("before: %+v, %+v", cursors[retry], slots[waits])
 	}
-	if err := errors.Join(v.Freeze(t.Context(), "s"), v.Thaw(t.Context(), "s")); err != nil {
+	if err := v.Freeze(t.Context(), "s"); err != nil {
 		t.Fatal(err)
 	}
-	slots, cursors = v.onRecord()
-	if got := slots[waits]; len(got) != 1 || got[0].Decision != task.SlotSkip || got[0].Reason != "thawed" || !cursors[retry].Retry.At.IsZero() {
-		t.Errorf("after: %+v, %+v", cursors[retry], got)
+	if looked {
+		line.goTo(line.now.Add(10 * time.Minute))
+		v.tickAt()
 	}
-	line.goTo(line.now.Add(time.Hour))
-	if r := v.tickAt(); len(r.Started) > 0 {
-		t.Errorf("started %+v", r.Started)
+	if err := errors.Join(v.Thaw(t.Context(), "s"), db.Release(t.Context(), other.ID)); err != nil {
+		t.Fatal(err)
+	}
+	line.goTo(line.now.Add(10 * time.Minute))
+	want := 2
+	if looked {
+		want = 0
+	}
+	if r := v.tickAt(); len(r.Started) != want {
+		t.Errorf("started %d, want %d: %+v", len(r.Started), want, r.Started)
+	}
+	slots, cursors = v.onRecord()
+	if got := slots[waits]; looked && (len(got) != 1 || got[0].Decision != task.SlotSkip || !strings.Contains(got[0].Reason, "frozen")) || !cursors[retry].Retry.At.IsZero() {
+		t.Errorf("after: %+v, %+v", cursors[retry], got)
 	}
 }
 

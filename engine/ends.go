@@ -211,7 +211,7 @@ func (e *Engine) tooLate(t *task.Task, c task.Cursor) bool {
 	if err != nil {
 		return true
 	}
-	if next, ok := cal.Next(c.At, c.At); ok && !at.Before(next) {
+	if next, ok := cal.Next(c.Retry.Slot, later(c.Retry.Slot, c.Retry.Since)); ok && !at.Before(next) {
 		return true
 	}
 	p := &t.Plan

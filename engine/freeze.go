@@ -64,24 +64,16 @@ func (e *Engine) moveOn(ctx context.Context, db *state.DB, path string) error {
 	return nil
 }
 
-// passOver returns the turns that skip the slots of tasks that wait or are due, and give up their retries.
+// passOver returns the turns that skip the slots of tasks that came meanwhile. What waited before goes on to wait: while it was
+// frozen ticks skipped it. Attempts end with the next slot.
 func (e *Engine) passOver(ctx context.Context, db *state.DB, path string) ([]state.Turn, error) {
 	cursors, err := db.Cursors(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	pending, err := db.Pending(ctx, task.ID{})
-	if err != nil {
-		return nil, err
-	}
-	waiting := map[task.ID][]task.Slot{}
-	for _, slot := range pending {
-		slot.Decision, slot.Reason = task.SlotSkip, "thawed"
-		waiting[slot.Task] = append(waiting[slot.Task], slot)
-	}
 	var turns []state.Turn
 	for _, c := range cursors {
-		turn, err := e.passOverTask(ctx, db, c, waiting[c.Task])
+		turn, err := e.passOverTask(ctx, db, c)
 		if err != nil {
 			return nil, err
 		}
@@ -93,8 +85,8 @@ func (e *Engine) passOver(ctx context.Context, db *state.DB, path string) ([]sta
 }
 
 // passOverTask is passOver for one task. That of a service which can't be read has no slots now.
-func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor, waiting []task.Slot) (state.Turn, error) {
-	turn := state.Turn{Before: c, After: c, Slots: waiting}
+func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor) (state.Turn, error) {
+	turn := state.Turn{Before: c, After: c}
 	svc, err := e.scheduled(ctx, c.Task.Service)
 	if err != nil {
 		return turn, nil //nolint:nilerr // see above
@@ -111,13 +103,20 @@ func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor, 
 		turn.After.Next = e.Now() // the cursor that counts is in the service's own record
 		return turn, nil
 	}
-	turn.After.Retry = task.Retrying{}
 	if cal, err := e.calendar(&t); err == nil && neverScheduled(svc, &t) == "" {
 		if err := e.skipFrozen(ctx, cal, t, &turn); err != nil {
 			return turn, err
 		}
 	}
+	if len(turn.Slots) > 0 {
+		turn.After.Retry = task.Retrying{}
+		e.tellBefore(ctx, db, svc, &t, c.Retry)
+	}
+	look := c.Next // it may be for a slot that waits
 	turn.After.Next = e.nextLook(svc, &t, turn.After)
+	if !look.IsZero() && neverScheduled(svc, &t) == "" && (turn.After.Next.IsZero() || look.Before(turn.After.Next)) {
+		turn.After.Next = look
+	}
 	return turn, nil
 }
 

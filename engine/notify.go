@@ -93,18 +93,24 @@ func (e *Engine) tellEnd(ctx context.Context, db *state.DB, svc *service.Service
 // tellGivenUp leaves word of an attempt whose successor was planned and does not come: the next slot came first,
 // or something was in its way.
 func (s *scheduler) tellGivenUp(ctx context.Context, v *view, started task.Run) {
-	r := v.before.Retry
-	if r.At.IsZero() || v.after.Retry.Slot.Equal(r.Slot) || started.Slot.Equal(r.Slot) || !v.t.Notify.Any() {
+	if r := v.before.Retry; !v.after.Retry.Slot.Equal(r.Slot) && !started.Slot.Equal(r.Slot) {
+		s.tellBefore(ctx, v.l.db, v.l.svc, &v.t, r)
+	}
+}
+
+// tellBefore tells how the attempt before one that was planned ended.
+func (e *Engine) tellBefore(ctx context.Context, db *state.DB, svc *service.Service, t *task.Task, r task.Retrying) {
+	if r.At.IsZero() || !t.Notify.Any() {
 		return
 	}
-	runs, err := v.l.db.Runs(ctx, state.Query{Service: v.t.ID.Service, RID: []string{v.t.ID.RID}, Limit: r.Attempt + 20})
+	runs, err := db.Runs(ctx, state.Query{Service: t.ID.Service, RID: []string{t.ID.RID}, Limit: r.Attempt + 20})
 	if err != nil {
-		s.untold(v.t.ID, err)
+		e.untold(t.ID, err)
 		return
 	}
 	for _, run := range runs {
 		if run.Slot.Equal(r.Slot) && run.Attempt == r.Attempt-1 {
-			s.tellEnd(ctx, v.l.db, v.l.svc, &v.t, run)
+			e.tellEnd(ctx, db, svc, t, run)
 		}
 	}
 }

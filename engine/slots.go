@@ -52,8 +52,11 @@ func (v *view) overdue(slot task.Slot) string {
 	if d := v.t.Plan.Deadline; d > 0 && v.now.After(slot.At.Add(d)) {
 		return slot.Reason + ", until its deadline"
 	}
-	if kind, _ := v.t.Overlap.Overlapping(); kind != task.OverlapQueueAll {
-		if next, ok := v.cal.Next(v.before.At, v.before.At); ok && !next.After(v.now) && strings.HasPrefix(slot.Reason, "requirement") {
+	if ranOut(&v.t, v.after.Runs) {
+		return slot.Reason + ", until " + ranOutText
+	}
+	if v.givesWay(slot) {
+		if next, ok := v.cal.Next(v.before.At, v.before.At); ok && !next.After(v.now) {
 			return slot.Reason + ", until the next slot"
 		}
 	}
@@ -61,6 +64,12 @@ func (v *view) overdue(slot task.Slot) string {
 		return slot.Reason + ", as long as it could wait"
 	}
 	return ""
+}
+
+// givesWay says that a slot that waits is given up for the next one. What is queued keeps its place.
+func (v *view) givesWay(slot task.Slot) bool {
+	kind, _ := v.t.Overlap.Overlapping()
+	return strings.HasPrefix(slot.Reason, "replaces: ") || kind != task.OverlapQueueAll && strings.HasPrefix(slot.Reason, "requirement")
 }
 
 // waitsUntil is the moment up to which a slot waits for its requirements.
@@ -96,9 +105,9 @@ func (v *view) decideFresh(ctx context.Context) error {
 		return nil
 	}
 	backlog := v.cal.Backlog(from, v.now, v.catchupOf(&v.t))
-	if v.held(backlog.Due) {
+	if held, err := v.held(ctx, backlog.Due); held || err != nil {
 		v.lookAgain(soon(v.now))
-		return nil
+		return err
 	}
 	v.after.Retry = task.Retrying{} // attempts end with the next slot
 	v.addMissed(from, newest, backlog)
@@ -144,16 +153,22 @@ func (s *scheduler) overSkipped(c *schedule.Catchup) {
 }
 
 // held says that a slot of the past has to wait until others of the past are made up for: the host
-// has work enough.
-func (v *view) held(due []time.Time) bool {
+// has work enough, or the one before it of its own task goes on.
+func (v *view) held(ctx context.Context, due []time.Time) (bool, error) {
 	if len(due) == 0 || v.originOf(due[0]) != task.Catchup {
-		return false
+		return false, nil
 	}
 	if v.full() {
-		return true
+		return true, nil
+	}
+	if v.t.Plan.Catchup == "all" {
+		running, err := v.l.db.Running(ctx, v.before.Task.Service, v.before.Task.RID)
+		if len(running) > 0 && v.t.Overlap == task.OverlapSkip || err != nil {
+			return true, err
+		}
 	}
 	v.catchups++
-	return false
+	return false, nil
 }
 
 // manySlots is from where a backlog costs so much that it is not made up for a task that has to wait anyway.
@@ -209,7 +224,7 @@ type attempt struct {
 // try decides about one slot: it is started, skipped, or waits.
 func (v *view) try(ctx context.Context, a attempt) error {
 	if v.away != "" {
-		v.refuse(a, task.SlotSkip, v.away, "")
+		v.unmet(a, v.away, v.away)
 		return nil
 	}
 	r := v.runner(a)
@@ -221,11 +236,11 @@ func (v *view) try(ctx context.Context, a attempt) error {
 		return v.blocked(ctx, a, no[0])
 	}
 	if v.run != nil {
-		v.overlap(ctx, a, "another slot starts now", v.run.ID)
+		v.overlap(ctx, a, "another slot starts now", v.run.ID, false)
 		return nil
 	}
 	if v.stays && a.number == 1 {
-		v.overlap(ctx, a, "an earlier slot waits", "")
+		v.overlap(ctx, a, "an earlier slot waits", "", false)
 		return nil
 	}
 	return v.start(ctx, r, a, d)
@@ -255,13 +270,13 @@ func (v *view) refuse(a attempt, d task.SlotDecision, reason, runID string) {
 func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 	switch no.Name {
 	case "requirement":
-		v.unmet(a, no.Detail)
+		v.unmet(a, no.Detail, "requirement: "+no.Detail)
 	case "free":
 		running, err := v.l.db.Running(ctx, v.before.Task.Service, v.before.Task.RID)
 		if err = errors.Join(err, v.unread(running)); err != nil {
 			return err
 		}
-		v.overlap(ctx, a, no.Detail, "")
+		v.overlap(ctx, a, no.Detail, "", true)
 	case "lock":
 		holders := v.holders(ctx)
 		if err := v.unread(holders); err != nil {
@@ -271,7 +286,7 @@ func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 		if len(holders) > 0 {
 			by = holders[0].ID
 		}
-		v.overlap(ctx, a, no.Detail, by)
+		v.overlap(ctx, a, no.Detail, by, false)
 	default:
 		v.refuse(a, task.SlotSkip, no.Detail, "")
 	}
@@ -292,15 +307,15 @@ func (v *view) unread(runs []task.Run) error {
 	return nil
 }
 
-// unmet is for a slot whose requirements do not hold: it waits as long as it may.
-func (v *view) unmet(a attempt, detail string) {
-	reason := "requirement: " + detail
+// unmet is for a slot whose requirements do not hold, or whose service is not active here: it waits as long as it may.
+// skipped is why it is skipped where it may not.
+func (v *view) unmet(a attempt, detail, skipped string) {
 	if until := v.waitsUntil(a.slot); until.After(v.now) {
-		v.refuse(a, task.SlotPending, reason, "")
+		v.refuse(a, task.SlotPending, "requirement: "+detail, "")
 		v.lookAgain(earlier(soon(v.now), until.Add(time.Second)))
 		return
 	}
-	v.refuse(a, task.SlotSkip, reason, "")
+	v.refuse(a, task.SlotSkip, skipped, "")
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -311,22 +326,23 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // overlap is for a slot that comes while other runs hold what it needs: the keyword overlap says what
-// becomes of it.
-func (v *view) overlap(ctx context.Context, a attempt, detail, by string) {
+// becomes of it. own says that they are runs of its own task: others are not replaced, but waited for, by one slot.
+func (v *view) overlap(ctx context.Context, a attempt, detail, by string, own bool) {
 	kind, most := v.t.Overlap.Overlapping()
+	replaces := own && (kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill)
+	if !own && (kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill) {
+		kind = task.OverlapQueueOne
+	}
 	switch {
-	case strings.HasPrefix(a.waited, "replaces: "): // what it replaces is being ended
-		v.refuse(a, task.SlotPending, a.waited, by)
+	case replaces:
+		v.refuse(a, task.SlotPending, "replaces: "+detail, by)
+		v.replace(ctx, kind)
 		v.lookAgain(v.now.Add(time.Second))
 	case a.waited != "", // it has its place already
 		kind == task.OverlapQueueOne && v.waiting == 0,
 		kind == task.OverlapQueueAll && (most == 0 || v.waiting < most):
 		v.refuse(a, task.SlotPending, "queued: "+detail, by)
 		v.lookAgain(soon(v.now))
-	case kind == task.OverlapReplaceTerm, kind == task.OverlapReplaceKill:
-		v.refuse(a, task.SlotPending, "replaces: "+detail, by)
-		v.replace(ctx, kind)
-		v.lookAgain(v.now.Add(time.Second))
 	default:
 		v.refuse(a, task.SlotSkip, "overlap: "+detail, by)
 	}
@@ -369,7 +385,7 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 			err = v.unread(blocked.By)
 		}
 		if err == nil {
-			v.overlap(ctx, a, blocked.String(), blocked.By[0].ID)
+			v.overlap(ctx, a, blocked.String(), blocked.By[0].ID, false)
 		}
 		return err
 	}
