@@ -9,6 +9,7 @@ import (
 
 	"om/engine"
 	"om/service"
+	"om/task"
 )
 
 // problemRow is one problem of a file, for programs.
@@ -25,24 +26,49 @@ type problemRow struct {
 }
 
 func validateVerb(a *app) *cobra.Command {
-	var strict, asSARIF bool
+	var strict, all, asSARIF bool
 	c := &cobra.Command{
 		Use: "validate",
-		Long: `Check the file of the service, of every service and of the node, and tell every problem with its file, line,
-section and keyword. Exit code 78 if there is an error; warnings alone leave 0 unless --strict.`,
+		Long: `Check the file of the service, or of every service and of the node, and tell every problem with its file, line,
+section and keyword. Exit code 78 if there is an error; warnings alone leave 0 unless --strict. In a pipeline say --all: a
+folder with no service in it is then an error (66), and not all well.`,
 		Example: `  om testmd validate
-  om validate --strict --sarif > om.sarif`,
+  om --config-dir ./services validate --all --strict
+  om validate --all --sarif > om.sarif`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if err := a.somethingToCheck(all); err != nil {
+				return err
+			}
 			if asSARIF {
 				return a.validate(strict, a.printSARIF)
 			}
 			return a.validate(strict, a.printProblems)
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "every service, of which there must be one, and the node")
 	c.Flags().BoolVar(&strict, "strict", false, "a warning is an error")
 	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, which code hosts show beside the lines")
 	return c
+}
+
+// somethingToCheck refuses --all where it checks nothing: a pipeline that looks into the wrong folder must not pass.
+func (a *app) somethingToCheck(all bool) error {
+	if !all {
+		return nil
+	}
+	if a.selector != "" {
+		return usage("om %s validate --all: wanted a service or --all", a.selector)
+	}
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	paths, err := e.Services()
+	if err == nil && len(paths) == 0 {
+		err = task.Errorf(task.ErrNotFound, "no services in %s", e.ConfigDir)
+	}
+	return err
 }
 
 func (a *app) validate(strict bool, tell func([]problemRow) error) error {
