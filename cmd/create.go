@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,36 +21,54 @@ import (
 )
 
 func createVerb(a *app) *cobra.Command {
-	var kws []string
-	var from string
+	var o newText
 	c := &cobra.Command{
-		Use: "create [--from FILE|SERVICE] task#0.command=/bin/date ...",
+		Use: "create [--from FILE|SERVICE | --template NAME [--set NAME=VALUE]] task#0.command=/bin/date ...",
 		Long: `Make the file of a new service: of keywords, SECTION.KEYWORD[@SCOPE]=VALUE as om set takes them, of the text of a file (- is
-standard input), or of that of another service, with the keywords changed. A text with errors makes no file.`,
+standard input), of that of another service or of a template, with the keywords changed. A text with errors makes no file.`,
 		Example: `  om testmd create task#0.command=/bin/date 'task#0.schedule=02:00-04:00 mon-fri'
-  om web2 create --from web1 task#0.user=web2`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.create(from, append(kws, args...)) },
+  om web2 create --from web1 task#0.user=web2
+  om web create --template backup --set source=/srv/web task#0.timeout=1h`,
+		RunE: func(_ *cobra.Command, args []string) error { o.kws = append(o.kws, args...); return a.create(o) },
 	}
-	c.Flags().StringArrayVar(&kws, "kw", nil, "SECTION.KEYWORD=VALUE")
-	c.Flags().StringVar(&from, "from", "", "a file with the text to begin with, - for standard input, or a service")
+	c.Flags().StringArrayVar(&o.kws, "kw", nil, "SECTION.KEYWORD=VALUE")
+	c.Flags().StringVar(&o.from, "from", "", "a file with the text to begin with, - for standard input, or a service")
+	a.addTemplate(c, &o.template, &o.values)
 	c.ValidArgsFunction = a.completeKeys
 	return c
 }
 
-func (a *app) create(from string, kws []string) error {
+// newText is what a new service begins with, and the keywords that change it.
+type newText struct {
+	from, template string
+	values, kws    []string
+}
+
+func (o *newText) check(path string) error {
+	switch {
+	case o.from != "" && o.template != "":
+		return usage("om %s create: wanted --from or --template", path)
+	case o.template == "" && len(o.values) > 0:
+		return usage("om %s create: --set is for --template", path)
+	case o.from == "" && o.template == "" && len(o.kws) == 0:
+		return usage("om %s create: wanted keywords (task#0.command=/bin/date), --from or --template", path)
+	}
+	return nil
+}
+
+func (a *app) create(o newText) error {
 	e, path, err := a.newService(a.selector)
 	if err != nil {
 		return err
 	}
-	text, err := a.template(e, from)
+	if err = o.check(path); err != nil {
+		return err
+	}
+	d, err := a.begun(e, o)
 	if err != nil {
 		return err
 	}
-	if from == "" && len(kws) == 0 {
-		return usage("om %s create: wanted keywords (task#0.command=/bin/date) or --from", path)
-	}
-	d := service.NewDocument(text)
-	for _, kw := range kws {
+	for _, kw := range o.kws {
 		if err = applySet(d, kw); err != nil {
 			return err
 		}
@@ -58,6 +78,15 @@ func (a *app) create(from string, kws []string) error {
 		return err
 	}
 	return a.did(e.Create(path, d.Bytes()), file, "made: om "+path+" print schedule")
+}
+
+// begun is the text that a new service begins with.
+func (a *app) begun(e *engine.Engine, o newText) (*service.Document, error) {
+	if o.template != "" {
+		return a.fromTemplate(o.template, o.values)
+	}
+	text, err := a.fromText(e, o.from)
+	return service.NewDocument(text), err
 }
 
 // newService refuses what can't be the path of a new service: a pattern, or a verb, which could not be selected.
@@ -76,8 +105,8 @@ func (a *app) newService(path string) (*engine.Engine, string, error) {
 	return e, path, nil
 }
 
-// template is the text that a new service begins with.
-func (a *app) template(e *engine.Engine, from string) ([]byte, error) {
+// fromText is the text of a file, of standard input or of another service.
+func (a *app) fromText(e *engine.Engine, from string) ([]byte, error) {
 	switch from {
 	case "":
 		return nil, nil
@@ -167,16 +196,21 @@ func (a *app) rename(to string) error {
 	return a.did(e.Rename(context.Background(), from, to), from, "is "+to+" now")
 }
 
-// firstService is what om init asks for.
-type firstService struct{ name, command, schedule, user string }
+// firstService is what om init asks for, or a template in place of the command.
+type firstService struct {
+	name, command, schedule, user string
+	template                      string
+	values                        []string
+}
 
 func initVerb(a *app) *cobra.Command {
 	var o firstService
 	c := &cobra.Command{
-		Use: "init [--name NAME --command COMMAND --schedule SCHEDULE]",
+		Use: "init [--name NAME --command COMMAND --schedule SCHEDULE | --template NAME]",
 		Long: `Make a service with one task. What no flag says is asked for on the terminal: its name, the command, and when
-it runs.`,
+it runs; with --template its name, and the parameters that the template wants.`,
 		Example: `  om init
+  om init --template backup
   om init --name web --command "/srv/web/bin/purge.sh --older 30d" --schedule "02:00-04:00 mon-fri" --user web`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.init(o) },
@@ -186,16 +220,45 @@ it runs.`,
 	f.StringVar(&o.command, "command", "", "the command of its task")
 	f.StringVar(&o.schedule, "schedule", "", "when it runs; none for by hand only")
 	f.StringVar(&o.user, "user", "", "the user that it runs as, by default the owner of the file")
+	a.addTemplate(c, &o.template, &o.values)
 	return c
 }
 
 func (a *app) init(o firstService) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	if err := a.askFor(&o); err != nil {
 		return err
 	}
 	e, path, err := a.newService(o.name)
 	if err != nil {
 		return err
+	}
+	d, err := a.first(o)
+	if err != nil {
+		return err
+	}
+	if err := e.Create(path, d.Bytes()); err != nil {
+		return err
+	}
+	return a.nextSteps(e, path)
+}
+
+func (o *firstService) check() error {
+	switch {
+	case o.template == "" && len(o.values) > 0:
+		return usage("om init: --set is for --template")
+	case o.template != "" && o.command+o.schedule+o.user != "":
+		return usage("om init: --template says command, schedule and user: om set changes them afterwards")
+	}
+	return nil
+}
+
+// first is the text of the first service.
+func (a *app) first(o firstService) (*service.Document, error) {
+	if o.template != "" {
+		return a.fromTemplate(o.template, o.values)
 	}
 	d := service.NewDocument(nil)
 	if o.schedule == "none" {
@@ -206,33 +269,58 @@ func (a *app) init(o firstService) error {
 			continue
 		}
 		if err := d.Set("task#0", kw[0], kw[1]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := e.Create(path, d.Bytes()); err != nil {
-		return err
-	}
-	return a.nextSteps(e, path)
+	return d, nil
 }
 
-// askFor asks for what no flag said. A schedule that is wrong is asked for again.
+// asked is a question of om init, and where its answer goes.
+type asked struct {
+	answer         *string
+	text, fallback string
+	wrong          func(string) error
+	parameter      string // of the template; "" for what the command line has a flag for
+}
+
+// questions lists what no flag said.
+func (a *app) questions(o *firstService) ([]asked, error) {
+	all := []asked{{&o.name, "Name of the service", "", a.wrongName, ""}}
+	if o.template == "" {
+		all = append(all,
+			asked{&o.command, "Command of its task", "", func(s string) error { return wantedOne(s, "a command") }, ""},
+			asked{&o.schedule, "When does it run (02:00-04:00 mon-fri, */5 * * * *, every 1h, none)", "none", a.wrongSchedule, ""},
+		)
+		return slices.DeleteFunc(all, func(q asked) bool { return *q.answer != "" }), nil
+	}
+	e, err := a.engine()
+	if err != nil {
+		return nil, err
+	}
+	t, err := service.ReadTemplate(e.ConfigDir, o.template)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.Missing(o.values) {
+		all = append(all, asked{new(string), cmp.Or(strings.TrimSuffix(p.Description, "."), p.Name), "", func(s string) error { return wantedOne(s, p.Name) }, p.Name})
+	}
+	return slices.DeleteFunc(all, func(q asked) bool { return *q.answer != "" }), nil
+}
+
+// askFor asks for what no flag said. What is wrong is asked for again.
 func (a *app) askFor(o *firstService) error {
-	if o.name != "" && o.command != "" && o.schedule != "" {
-		return nil
+	all, err := a.questions(o)
+	if err != nil || len(all) == 0 {
+		return err
 	}
 	if _, ok := confirm.Terminal(a.Stdin); !ok {
+		if o.template != "" {
+			return usage("om init: stdin is not a terminal: wanted --name, and --set for %s", unsaid(all))
+		}
 		return usage("om init: stdin is not a terminal: wanted --name, --command and --schedule (none for by hand only)")
 	}
 	in := bufio.NewReader(a.Stdin)
-	for _, q := range [...]struct {
-		answer         *string
-		text, fallback string
-		wrong          func(string) error
-	}{
-		{&o.name, "Name of the service", "", a.wrongName},
-		{&o.command, "Command of its task", "", func(s string) error { return wantedOne(s, "a command") }},
-		{&o.schedule, "When does it run (02:00-04:00 mon-fri, */5 * * * *, every 1h, none)", "none", a.wrongSchedule},
-	} {
+	for _, q := range all {
 		for *q.answer == "" {
 			answer, err := a.question(in, q.text, q.fallback)
 			if err != nil {
@@ -244,8 +332,22 @@ func (a *app) askFor(o *firstService) error {
 			}
 			*q.answer = answer
 		}
+		if q.parameter != "" {
+			o.values = append(o.values, q.parameter+"="+*q.answer)
+		}
 	}
 	return nil
+}
+
+// unsaid lists the parameters that are asked for.
+func unsaid(all []asked) string {
+	var names []string
+	for _, q := range all {
+		if q.parameter != "" {
+			names = append(names, q.parameter)
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "its parameters")
 }
 
 func wantedOne(answer, what string) error {
@@ -292,7 +394,11 @@ func (a *app) nextSteps(e *engine.Engine, path string) error {
 	if err != nil {
 		return err
 	}
-	if err = a.printf("%s is made. Now\n  om %s run --rid task#0    runs its task\n  om %s edit              changes the file\n", svc.File, path, path); err != nil {
+	rid := "task#0"
+	if len(svc.Tasks) > 0 {
+		rid = svc.Tasks[0].ID.RID
+	}
+	if err = a.printf("%s is made. Now\n  om %-30s runs its first task\n  om %-30s changes the file\n", svc.File, path+" run --rid "+rid, path+" edit"); err != nil {
 		return err
 	}
 	planned, err := e.Schedules(context.Background(), path, engine.Selection{})

@@ -28,6 +28,7 @@ func verbs() []verb {
 		{"doctor", "Look for what keeps tasks from running as they should", true, true, doctorVerb},
 		{"init", "Make the first service, by three questions or by flags", true, false, initVerb},
 		{"create", "Make the file of a new service", false, true, createVerb},
+		{"template", "List and print the templates that a service may begin with", true, false, templateVerb},
 		{"delete", "Delete the file of a service, and keep what the record has", false, true, deleteVerb},
 		{"rename", "Give a service another name, and its history with it", false, true, renameVerb},
 		{"get", "Print the value of a keyword", false, true, getVerb},
