@@ -43,8 +43,8 @@ build: ## builds bin/om and bin/omd
 bin/om bin/omd &: $(SOURCES)
 	@$(MAKE) --no-print-directory build
 
-demo: build ## shows the main job of om on the demo service
-	./testdata/demo/demo.sh bin/om
+demo: build ## shows what om does, in a temporary folder
+	bin/om demo
 
 test: ## runs every test, and installs what the tests need
 	@./.ci/tools

@@ -26,6 +26,7 @@ func verbs() []verb {
 		{"schedule", "Tell what a schedule means, and when it is due", true, false, scheduleVerb},
 		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
 		{"doctor", "Look for what keeps tasks from running as they should", true, true, doctorVerb},
+		{"demo", "Show in a minute what om does, in a temporary folder", true, false, demoVerb},
 		{"init", "Make the first service, by three questions or by flags", true, false, initVerb},
 		{"create", "Make the file of a new service", false, true, createVerb},
 		{"template", "List and print the templates that a service may begin with", true, false, templateVerb},
