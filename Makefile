@@ -27,10 +27,10 @@ linter  := bin/tools/golangci-lint-$(GOLANGCI)
 nfpm    := bin/tools/nfpm-$(NFPM)
 sbom    := bin/tools/cyclonedx-gomod-$(CDXGOMOD)
 
-.PHONY: help build demo test race lint fmt fuzz soak bench cover man install uninstall package package-test
+.PHONY: help build demo test race lint fmt fuzz soak bench cover man install uninstall package package-test failover-test
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A static binary starts 0.4 ms sooner. Where the C library has no archive, the link is dynamic.
 build: ## builds bin/om and bin/omd
@@ -116,6 +116,9 @@ package: build $(nfpm) $(sbom) ## makes dist/*.deb and dist/*.rpm, and tells wha
 
 package-test: $(nfpm) $(sbom) ## builds the packages of HEAD twice, installs, upgrades, removes and purges them in a throw-away system
 	./packaging/test
+
+failover-test: build ## tries docs/failover.md in two booted nodes; RECIPES="hand keepalived pacemaker patroni"
+	./testdata/failover/run $(RECIPES)
 
 # The linter at its pinned version: the one that is installed, or one built here.
 $(linter):
