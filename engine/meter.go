@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"om/notice"
 	"om/schedule"
 	"om/service"
 	"om/state"
@@ -27,6 +28,7 @@ type meter struct {
 	Tasks   map[string]*gauge   // by the name of the task
 	Configs map[string]bool     // whether the file of a service has no errors
 	Delays  delays
+	Jumps   int `json:",omitempty"` // of the clock
 }
 
 // metered is how far a record has been counted.
@@ -45,13 +47,14 @@ type gauge struct {
 	Skips    map[string]int        `json:",omitempty"`
 	Missed   map[string]int        `json:",omitempty"`
 	Expired  int                   `json:",omitempty"`
+	Leftover int                   `json:",omitempty"` // processes that outlived commands
 
 	Last     string    `json:",omitempty"` // the newest run that has ended
 	Started  time.Time `json:",omitzero"`
 	Ended    time.Time `json:",omitzero"`
 	Code     int       `json:",omitempty"`
 	Success  time.Time `json:",omitzero"`
-	Interval float64   `json:",omitempty"` // seconds between the slots that come next
+	Interval float64   `json:",omitempty"` // seconds between slots: see measure
 	Away     bool      `json:",omitempty"` // its service was not active here when it was due last
 
 	running int
@@ -135,6 +138,9 @@ func (m *meter) take(r *TickReport) {
 	}
 	for _, path := range r.Removed {
 		delete(m.Configs, path)
+	}
+	if r.Clock != "" {
+		m.Jumps++
 	}
 	m.keep(r)
 	for id, interval := range r.intervals {
@@ -361,6 +367,7 @@ func (m *meter) run(run task.Run) {
 		g.Runs = map[task.RunState]int{}
 	}
 	g.Runs[run.State]++
+	g.Leftover += run.Leftover
 	if !run.StartedAt.IsZero() {
 		g.Attempts++
 		if run.Origin == task.Scheduled && !run.Slot.IsZero() {
@@ -401,7 +408,8 @@ func (s *scheduler) remember(svc *service.Service, cursors []task.Cursor) {
 	}
 }
 
-// measure notes how far the slots of a task are apart that come next.
+// measure notes how far the slots of a task are apart: the longer of the time from the last to the next and from that to the
+// one after, so that a schedule for working days does not promise a run a day over a weekend.
 func (s *scheduler) measure(id task.ID, cal *schedule.Schedule, at time.Time) {
 	if s.Node.Metrics == "" || cal == nil {
 		return
@@ -418,6 +426,9 @@ func (s *scheduler) measure(id task.ID, cal *schedule.Schedule, at time.Time) {
 		s.report.intervals = map[task.ID]time.Duration{}
 	}
 	s.report.intervals[id] = second.Sub(first)
+	if before := first.Sub(at); !at.IsZero() {
+		s.report.intervals[id] = max(before, second.Sub(first))
+	}
 }
 
 // noteAway notes for metrics whether scheduled runs of a task are for this node.
@@ -459,6 +470,12 @@ func (s *scheduler) writeMeter(ctx context.Context, m *meter, nodeErr error) err
 		return err
 	}
 	x := exposition{node: s.Node.Name, now: s.Now(), bytes: recordBytes(s.StatePath("")), nodeOK: nodeErr == nil}
+	spool := &notice.Spool{Dir: s.Spool()}
+	names, err := spool.Names()
+	if err != nil {
+		return err
+	}
+	x.queue, x.untold = len(names), spool.Failures()
 	return s.writeTextfile(x.text(m))
 }
 

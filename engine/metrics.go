@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"om/notice"
 	"om/task"
 )
 
@@ -19,6 +20,8 @@ type exposition struct {
 	now    time.Time
 	bytes  int64
 	nodeOK bool
+	queue  int             // events that are to be told
+	untold notice.Failures // of those of before
 	b      strings.Builder
 	tasks  []*gauge
 }
@@ -33,6 +36,7 @@ func (x *exposition) text(m *meter) []byte {
 	x.counters()
 	x.delay(&m.Delays)
 	x.host(m)
+	x.telling()
 	return []byte(x.b.String())
 }
 
@@ -88,7 +92,7 @@ func (x *exposition) lastRuns() {
 func (x *exposition) plans() {
 	x.each("om_task_next_slot_timestamp_seconds", "gauge", "When the task is due next, if it is started here as things are: by its schedule, for another attempt, or for what it waits for.",
 		func(g *gauge) (float64, bool) { return seconds(g.next) })
-	x.each("om_task_expected_interval_seconds", "gauge", "The time between the two slots that come next.",
+	x.each("om_task_expected_interval_seconds", "gauge", "The longer of the time from the last slot to the next and from that to the one after.",
 		func(g *gauge) (float64, bool) { return g.Interval, g.Interval > 0 })
 	x.each("om_task_running", "gauge", "Runs in progress.",
 		func(g *gauge) (float64, bool) { return float64(g.running), true })
@@ -106,6 +110,8 @@ func (x *exposition) counters() {
 	}
 	x.each("om_task_attempts_total", "counter", "Runs that got so far as to start a process.",
 		func(g *gauge) (float64, bool) { return float64(g.Attempts), g.Last != "" })
+	x.each("om_task_leftover_processes_total", "counter", "Processes that outlived the command of a run.",
+		func(g *gauge) (float64, bool) { return float64(g.Leftover), g.Last != "" })
 	x.byReason("om_task_skips_total", "Slots that were looked at in time and not run.", func(g *gauge) map[string]int { return g.Skips })
 	x.byReason("om_task_missed_slots_total", "Slots that nobody looked at in time.", func(g *gauge) map[string]int { return g.Missed })
 	x.each("om_task_expired_slots_total", "counter", "Slots that waited until their time was over.",
@@ -143,12 +149,31 @@ func (x *exposition) host(m *meter) {
 	x.family("om_tick_last_completed_timestamp_seconds", "gauge", "When om last decided what is due.")
 	at, _ := seconds(x.now)
 	x.sample("om_tick_last_completed_timestamp_seconds", at)
+	x.family("om_clock_jumps_total", "counter", "How often the clock was found to be set by more than a correction.")
+	x.sample("om_clock_jumps_total", float64(m.Jumps))
 	x.family("om_state_db_bytes", "gauge", "The size of the record of the node.")
 	x.sample("om_state_db_bytes", float64(x.bytes))
 	x.family("om_config_last_load_success", "gauge", "Whether the file of the service, or without a service node.conf, had no errors when it was read last.")
 	x.sample("om_config_last_load_success", truth(x.nodeOK))
 	for _, path := range slices.Sorted(maps.Keys(m.Configs)) {
 		x.sample("om_config_last_load_success", truth(m.Configs[path]), "service", path)
+	}
+}
+
+// telling is about what people and machines are told of runs.
+func (x *exposition) telling() {
+	x.family("om_notify_queue_length", "gauge", "Events that are to be delivered, or tried again.")
+	x.sample("om_notify_queue_length", float64(x.queue))
+	x.byKind("om_notify_failed_tries_total", "Deliveries that were tried in vain, by the kind of target.", x.untold.Tries)
+	x.byKind("om_notify_given_up_total", "Deliveries that are not tried any more, by the kind of target.", x.untold.GivenUp)
+	x.family("om_notify_dropped_total", "counter", "Events for which there was no room in the queue.")
+	x.sample("om_notify_dropped_total", float64(x.untold.Dropped))
+}
+
+func (x *exposition) byKind(name, help string, counts map[string]int) {
+	x.family(name, "counter", help)
+	for _, kind := range notice.Kinds() {
+		x.sample(name, float64(counts[kind]), "kind", kind)
 	}
 }
 

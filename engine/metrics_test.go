@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"om/notice"
 	"om/service"
 	"om/state"
 	"om/task"
@@ -242,6 +243,60 @@ func TestMetricsCounters(t *testing.T) {
 	h.tick(time.Minute)
 	if got := h.metrics()["om_config_last_load_success"].samples; len(got) != 1 {
 		t.Errorf("a service that is gone has %v", got)
+	}
+}
+
+// TestMetricsTelling: what waits to be told, what was told in vain, and what runs left behind is counted; so is a clock that jumps.
+func TestMetricsTelling(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = *:00\nnotify_command = false\nnotify_on = ok\n"})
+	h.tick(0)
+	h.want("om_notify_queue_length", "", 0)
+	h.want("om_notify_given_up_total", `,kind="ping"`, 0)
+	h.want("om_clock_jumps_total", "", 0)
+	run := h.tick(time.Hour).Started[0]
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := task.Outcome{RunID: run.ID, State: task.Complete, StartedAt: h.now, EndedAt: h.now, Leftover: 3}
+	if err := db.Settle(t.Context(), []task.Outcome{end}); err != nil {
+		t.Fatal(err)
+	}
+	spool := &notice.Spool{Dir: h.Spool()}
+	event := notice.Event{ID: "x", Timestamp: h.now, Type: task.EventOK}
+	if err := errors.Join(
+		spool.Put(notice.Entry{Event: event, Targets: []notice.Target{{Kind: notice.Ping}}}),
+		spool.CountFailure(notice.Ping, true, false), spool.CountFailure(notice.Ping, true, true), spool.CountFailure(notice.Mail, true, false),
+	); err != nil {
+		t.Fatal(err)
+	}
+	stands := h.sinceBoot()
+	h.sinceBoot = func() time.Duration { return stands } // so the clock is set
+	h.tick(10 * time.Minute)
+	h.want("om_notify_queue_length", "", 1)
+	h.want("om_notify_failed_tries_total", `,kind="ping"`, 2)
+	h.want("om_notify_given_up_total", `,kind="ping"`, 1)
+	h.want("om_notify_given_up_total", `,kind="mail"`, 0)
+	h.want("om_notify_dropped_total", "", 0)
+	h.want("om_task_leftover_processes_total", task0, 3)
+	h.want("om_clock_jumps_total", "", 1)
+}
+
+// TestMetricsInterval: the interval is the longest that may be between two runs about now.
+func TestMetricsInterval(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = cron:0 9 * * mon-fri\n"})
+	for h.now.Weekday() != time.Thursday {
+		h.now = h.now.Add(24 * time.Hour)
+	}
+	h.tick(0)
+	for _, days := range []float64{3, 3, 3, 3, 1, 1, 1} { // from Thursday to Wednesday, as of ten
+		h.tick(0)
+		h.now = h.now.Truncate(24 * time.Hour).Add(10 * time.Hour)
+		for _, run := range h.tick(0).Started {
+			h.end(run, task.Complete, 0, time.Second)
+		}
+		h.want("om_task_expected_interval_seconds", task0, days*86400)
+		h.now = h.now.Add(14 * time.Hour)
 	}
 }
 

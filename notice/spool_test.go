@@ -82,6 +82,11 @@ func TestSpoolBounds(t *testing.T) {
 	if last := names[len(names)-1]; !strings.Contains(last, "000000010000") {
 		t.Errorf("the newest is %s", last)
 	}
+	if dropped := s.Dropped(); s.Failures().Dropped != dropped {
+		t.Errorf("%d are counted, %d dropped", s.Failures().Dropped, dropped)
+	} else if n, err := s.CountDropped(); n != dropped || err != nil || s.Dropped() != 0 || s.Failures().Dropped != dropped {
+		t.Errorf("counted %d, %v; then %d dropped, %d counted", n, err, s.Dropped(), s.Failures().Dropped)
+	}
 	if s.Forget() != nil || s.Dropped() != 0 {
 		t.Error("the count stays")
 	}

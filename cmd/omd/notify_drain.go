@@ -131,9 +131,9 @@ func (d *drainer) refresh() error {
 	if err != nil {
 		return err
 	}
-	if n := d.spool.Dropped(); n > 0 {
+	if n, err := d.spool.CountDropped(); n > 0 {
 		d.log.Error("events were dropped: the spool was full", "events", n)
-		_ = d.spool.Forget()
+		d.unwritten(err)
 	}
 	there := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -311,6 +311,9 @@ func (d *drainer) settle(r result) {
 		return // it was dropped meanwhile
 	}
 	t := &e.Targets[r.index]
+	if f != nil {
+		d.unwritten(d.spool.CountFailure(t.Kind, true, false))
+	}
 	switch {
 	case f == nil:
 		d.over(e, r.index, notice.Delivered, "")
@@ -323,7 +326,14 @@ func (d *drainer) settle(r result) {
 	}
 	if e.Done() {
 		d.finish(e)
-	} else if err := d.spool.Save(e); err != nil {
+	} else {
+		d.unwritten(d.spool.Save(e))
+	}
+}
+
+// unwritten tells of a spool that can't be written.
+func (d *drainer) unwritten(err error) {
+	if err != nil {
 		d.log.Error("the spool can't be written", "error", err)
 	}
 }
@@ -348,6 +358,7 @@ func (d *drainer) over(e *notice.Entry, i int, how, why string) {
 		t.Error = why
 	}
 	if how == notice.Dead {
+		d.unwritten(d.spool.CountFailure(t.Kind, false, true))
 		d.log.Error("given up", d.about(e, t)...)
 	} else {
 		d.log.Info("delivered", d.about(e, t)...)
@@ -374,7 +385,5 @@ func (d *drainer) finish(e *notice.Entry) {
 	} else {
 		err = d.spool.Remove(e.Name)
 	}
-	if err != nil {
-		d.log.Error("the spool can't be written", "error", err)
-	}
+	d.unwritten(err)
 }

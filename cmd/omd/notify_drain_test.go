@@ -191,6 +191,8 @@ func TestTries(t *testing.T) {
 			t.Errorf("got %+v", over)
 		}
 		want(t, "left", d.spool.Empty(), true)
+		counted := notice.Failures{Tries: map[string]int{notice.Webhook: 5}, GivenUp: map[string]int{notice.Webhook: 1}}
+		want(t, "counted", d.spool.Failures(), counted)
 	})
 }
 
@@ -208,6 +210,8 @@ func TestForever(t *testing.T) {
 		if len(over) != 2 || !strings.Contains(over[0].Targets[0].Error, "within 24h") || over[1].Targets[0].Error != "gone" {
 			t.Errorf("got %+v", over)
 		}
+		counted := notice.Failures{Tries: map[string]int{notice.Webhook: 1}, GivenUp: map[string]int{notice.Webhook: 2}}
+		want(t, "counted", d.spool.Failures(), counted)
 	})
 }
 
