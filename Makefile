@@ -96,6 +96,7 @@ install: bin/om bin/omd ## installs om, omd, units, manual pages and completions
 	mkdir -p $(unitdir) $(docdir)
 	for unit in om.service om-tick.service om-tick.timer; do sed 's,@PREFIX@,$(PREFIX),g' docs/systemd/$$unit >$(unitdir)/$$unit || exit 1; done
 	sed 's,@PREFIX@,$(PREFIX),g' docs/om.crontab >$(docdir)/om.crontab
+	install -m 0644 docs/prometheus/om.rules.yml $(docdir)/om.rules.yml
 	for page in man/*.[0-9]; do install -D -m 0644 $$page $(mandir)/man$${page##*.}/$${page#man/} || exit 1; done
 	mkdir -p $(bashdir) $(zshdir) $(fishdir)
 	bin/om completion bash >$(bashdir)/om
@@ -103,7 +104,7 @@ install: bin/om bin/omd ## installs om, omd, units, manual pages and completions
 	bin/om completion fish >$(fishdir)/om.fish
 
 uninstall: ## removes what install installed
-	rm -f $(bindir)/om $(bindir)/omd $(unitdir)/om.service $(unitdir)/om-tick.service $(unitdir)/om-tick.timer $(docdir)/om.crontab
+	rm -f $(bindir)/om $(bindir)/omd $(unitdir)/om.service $(unitdir)/om-tick.service $(unitdir)/om-tick.timer $(docdir)/om.crontab $(docdir)/om.rules.yml
 	rmdir $(docdir) 2>/dev/null || true
 	rm -f $(bashdir)/om $(zshdir)/_om $(fishdir)/om.fish
 	for page in man/*.[0-9]; do rm -f $(mandir)/man$${page##*.}/$${page#man/}; done

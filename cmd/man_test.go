@@ -78,7 +78,7 @@ func TestManLint(t *testing.T) {
 		t.Skip("no mandoc to ask:", err)
 	}
 	elsewhere := regexp.MustCompile("referenced manual not found|outdated mandoc.db")
-	for _, page := range []string{"om.1", "om.conf.5", "om-import.7", "omd.8"} {
+	for _, page := range []string{"om.1", "om.conf.5", "om-import.7", "om-metrics.7", "omd.8"} {
 		out, _ := exec.Command(mandoc, "-T", "lint", filepath.Join("..", "man", page)).CombinedOutput()
 		for line := range strings.Lines(string(out)) {
 			if !elsewhere.MatchString(line) {

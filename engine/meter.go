@@ -192,9 +192,11 @@ func count(counts *map[string]int, reason string, n int) {
 	(*counts)[reason] += n
 }
 
-// skipReason is the kind of a reason: a label has few values.
-func skipReason(text string) string {
-	for _, kind := range [...]struct{ part, name string }{
+// kind is what the reasons with a part in them are counted as: a label has few values.
+type kind struct{ part, name string }
+
+func skipKinds() []kind {
+	return []kind{
 		{"requirement", "requirement"},
 		{"lock ", "lock"},
 		{"overlap", "overlap"},
@@ -203,29 +205,30 @@ func skipReason(text string) string {
 		{"not active", "not_active"},
 		{"not for this node", "not_active"},
 		{"disabled", "disabled"},
-	} {
-		if strings.Contains(text, kind.part) {
-			return kind.name
-		}
+		{"", "other"},
 	}
-	return "other"
 }
 
-// missedReason is the kind of what whyMissed says.
-func missedReason(text string) string {
-	for _, kind := range [...]struct{ part, name string }{
+// missedKinds are of what whyMissed says.
+func missedKinds() []kind {
+	return []kind{
 		{"put off", "put_off"},
 		{"host was down", "host_down"},
 		{"clock", "clock"},
 		{"no tick", "no_tick"},
 		{"too coarse", "too_coarse"},
 		{"not here", "not_active"},
-	} {
-		if strings.Contains(text, kind.part) {
-			return kind.name
-		}
+		{"", "other"},
 	}
-	return "other"
+}
+
+func skipReason(text string) string { return kindOf(text, skipKinds()) }
+
+func missedReason(text string) string { return kindOf(text, missedKinds()) }
+
+func kindOf(text string, kinds []kind) string {
+	i := slices.IndexFunc(kinds, func(k kind) bool { return strings.Contains(text, k.part) })
+	return kinds[i].name
 }
 
 // gather counts what records have that was not counted, and looks at what goes on and is due.
