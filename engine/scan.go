@@ -58,6 +58,40 @@ func (s *scheduler) scan(ctx context.Context) error {
 	return s.readAll(ctx, stamps, before, digest)
 }
 
+// unread tells of files that no tick has read as they are.
+func (s *scheduler) unread(ctx context.Context) error {
+	stamps, err := service.Stamps(s.ConfigDir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	known, err := s.node.Stamps(ctx)
+	if err != nil {
+		return err
+	}
+	var paths []string
+	for _, now := range stamps {
+		was, had := known[now.Path]
+		again := was.CTime.IsZero() // what is wrong with it is on record
+		if !had || !again && !sameStamp(was, now) {
+			paths = append(paths, now.Path)
+		}
+	}
+	if n := len(paths); n > 3 {
+		paths = append(paths[:3], fmt.Sprintf("and %d more", n-3))
+	}
+	if len(paths) > 0 {
+		s.report.problem("not read as they are now, so that nothing in them is due yet: %s (om tick reads them first)", strings.Join(paths, ", "))
+	}
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps.
 func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before, digest string) error {
 	for _, folder := range service.Mirrors(s.ConfigDir) {

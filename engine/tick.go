@@ -291,13 +291,16 @@ func (s *scheduler) foldAll(ctx context.Context) error {
 func (s *scheduler) strange(err error) { s.report.problem("the ends of runs: %v", err) }
 
 // rehearseTick tells what a tick would start, and records nothing. Files that no tick has read yet have no
-// cursors: nothing of them would be due.
+// cursors: nothing of them would be due, and that is told.
 func (e *Engine) rehearseTick(ctx context.Context, o TickOptions, report *TickReport) error {
 	s, err := e.scheduler(ctx, o, report)
 	if err != nil {
 		return err
 	}
 	if err = s.readClockOnly(ctx); err != nil {
+		return err
+	}
+	if err = s.unread(ctx); err != nil {
 		return err
 	}
 	cursors, err := s.node.Due(ctx, s.now, math.MaxInt32)
