@@ -2,6 +2,7 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+BIN     ?= bin
 T       ?= 30s
 GO      ?= go
 
@@ -90,18 +91,18 @@ man: ## renders the manual pages in bin/man
 		(set -x; mandoc -T html -O man=%N.%S.html $$page >bin/man/$${page#man/}.html && mandoc -T utf8 $$page >bin/man/$${page#man/}.txt) || exit 1; \
 	done
 
-install: bin/om bin/omd ## installs om, omd, units, manual pages and completions; honours PREFIX and DESTDIR
-	install -D -m 0755 bin/om $(bindir)/om
-	install -D -m 0755 bin/omd $(bindir)/omd
+install: $(BIN)/om $(BIN)/omd ## installs om, omd, units, alerts, manual pages and completions; honours PREFIX and DESTDIR
+	install -D -m 0755 $(BIN)/om $(bindir)/om
+	install -D -m 0755 $(BIN)/omd $(bindir)/omd
 	mkdir -p $(unitdir) $(docdir)
 	for unit in om.service om-tick.service om-tick.timer; do sed 's,@PREFIX@,$(PREFIX),g' docs/systemd/$$unit >$(unitdir)/$$unit || exit 1; done
 	sed 's,@PREFIX@,$(PREFIX),g' docs/om.crontab >$(docdir)/om.crontab
 	install -m 0644 docs/prometheus/om.rules.yml $(docdir)/om.rules.yml
 	for page in man/*.[0-9]; do install -D -m 0644 $$page $(mandir)/man$${page##*.}/$${page#man/} || exit 1; done
 	mkdir -p $(bashdir) $(zshdir) $(fishdir)
-	bin/om completion bash >$(bashdir)/om
-	bin/om completion zsh >$(zshdir)/_om
-	bin/om completion fish >$(fishdir)/om.fish
+	$(BIN)/om completion bash >$(bashdir)/om
+	$(BIN)/om completion zsh >$(zshdir)/_om
+	$(BIN)/om completion fish >$(fishdir)/om.fish
 
 uninstall: ## removes what install installed
 	rm -f $(bindir)/om $(bindir)/omd $(unitdir)/om.service $(unitdir)/om-tick.service $(unitdir)/om-tick.timer $(docdir)/om.crontab $(docdir)/om.rules.yml

@@ -5,35 +5,79 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 )
 
-// units writes the units as make install does, for the programs under test.
+// install has make install, or another target, do its work with the programs under test.
+func install(t *testing.T, target string, variables ...string) {
+	t.Helper()
+	program, err := exec.LookPath("make")
+	if err != nil {
+		t.Skip("no make to install with:", err)
+	}
+	c := exec.Command(program, append([]string{"-s", "-C", "../..", target, "BIN=" + filepath.Dir(omd)}, variables...)...)
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=") })
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("make %s: %v\n%s", target, err, out)
+	}
+}
+
+// units are those that make install places.
 func units(t *testing.T) (files []string) {
 	t.Helper()
 	dir := t.TempDir()
-	sources, err := filepath.Glob("../../docs/systemd/*")
-	if err != nil || len(sources) != 3 {
-		t.Fatalf("units: %q, %v", sources, err)
-	}
-	if err := os.Symlink(filepath.Dir(omd), filepath.Join(dir, "bin")); err != nil {
-		t.Fatal(err)
-	}
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(dir, filepath.Base(source))
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "@PREFIX@", dir)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, file)
+	install(t, "install", "PREFIX="+dir, "DESTDIR=")
+	files, err := filepath.Glob(filepath.Join(dir, "lib/systemd/system/*"))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("units: %q, %v", files, err)
 	}
 	return files
+}
+
+// TestInstall: make install places what it says, for where it is to be in the end, and make uninstall takes all of it away.
+func TestInstall(t *testing.T) {
+	dir := t.TempDir()
+	install(t, "install", "PREFIX=/opt/om", "DESTDIR="+dir)
+	for file, has := range map[string]string{
+		"lib/systemd/system/om.service":           "\nExecStart=/opt/om/bin/omd\n",
+		"lib/systemd/system/om-tick.service":      "\nExecStart=/opt/om/bin/om tick --quiet\n",
+		"lib/systemd/system/om-tick.timer":        "\nOnCalendar=*:*:00\n",
+		"share/doc/om/om.crontab":                 "\n* * * * * root /opt/om/bin/om tick --quiet\n",
+		"share/doc/om/om.rules.yml":               "\ngroups:\n",
+		"share/man/man1/om.1":                     ".Dt OM 1\n",
+		"share/man/man5/om.conf.5":                ".Dt OM.CONF 5\n",
+		"share/man/man7/om-schedule.7":            ".Dt OM-SCHEDULE 7\n",
+		"share/man/man7/om-import.7":              ".Dt OM-IMPORT 7\n",
+		"share/man/man7/om-metrics.7":             ".Dt OM-METRICS 7\n",
+		"share/man/man8/omd.8":                    ".Dt OMD 8\n",
+		"share/bash-completion/completions/om":    "om",
+		"share/zsh/site-functions/_om":            "om",
+		"share/fish/vendor_completions.d/om.fish": "om",
+		"bin/om":  "",
+		"bin/omd": "",
+	} {
+		path := filepath.Join(dir, "opt/om", file)
+		text, err := os.ReadFile(path)
+		info, _ := os.Stat(path)
+		if err != nil || !strings.Contains(string(text), has) || strings.Contains(string(text[:min(len(text), 1<<16)]), "@PREFIX@") {
+			t.Errorf("%s: %v, wanted %q in it", file, err, has)
+			continue
+		}
+		if want := strings.HasPrefix(file, "bin/"); info.Mode()&0o111 != 0 != want {
+			t.Errorf("%s is %s", file, info.Mode())
+		}
+	}
+	install(t, "uninstall", "PREFIX=/opt/om", "DESTDIR="+dir)
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			t.Errorf("left: %s, %v", path, err)
+		}
+		return nil
+	})
 }
 
 // TestUnits: systemd has nothing to say of the units.
@@ -75,7 +119,7 @@ func TestUnitsLetTasksBe(t *testing.T) {
 	}
 }
 
-// TestCrontab: the line is one of cron's, and calls what is installed.
+// TestCrontab: the line is one of cron's.
 func TestCrontab(t *testing.T) {
 	text, err := os.ReadFile("../../docs/om.crontab")
 	if err != nil {
