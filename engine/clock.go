@@ -309,17 +309,23 @@ func (s *scheduler) absence() string {
 }
 
 // untrusted says why the clock is not to be trusted yet: after its start the host has so long to
-// set it.
+// set it. Runs that are started after that know that nothing did.
 func (s *scheduler) untrusted() string {
 	wait := s.Node.WaitTimeSync
-	if up := sinceBoot(); up < wait && !synchronized() {
+	if s.unsynced = wait > 0 && !s.synchronized(); !s.unsynced {
+		return ""
+	}
+	if up := sinceBoot(); up < wait {
 		return fmt.Sprintf("the clock is not synchronized, and the host was started %s ago (wait_time_sync = %s)", up.Round(time.Second), wait)
 	}
 	return ""
 }
 
 // synchronized asks the kernel whether something keeps its clock.
-func synchronized() bool {
+func (e *Engine) synchronized() bool {
+	if e.Synchronized != nil {
+		return e.Synchronized()
+	}
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	const timeError = 5 // TIME_ERROR of adjtimex(2)

@@ -39,7 +39,7 @@ const staleTick = 3 * time.Minute
 // DoctorNode looks at what all services depend on: the clock, ticks, the state folder, node.conf.
 func (e *Engine) DoctorNode(ctx context.Context) ([]Finding, error) {
 	var found []Finding
-	if !synchronized() {
+	if !e.synchronized() {
 		found = append(found, Finding{findWarning, "clock", "", "", "nothing keeps the clock of this host: slots are as wrong as it is", "timedatectl set-ntp true"})
 	}
 	ticks, err := e.doctorTicks(ctx)

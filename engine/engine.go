@@ -36,6 +36,9 @@ type Engine struct {
 	// Warn is told what a change of a file brings that is doubtful and no error; nil is for nobody.
 	Warn func(service.Problem)
 
+	// Synchronized says whether something keeps the clock of the host; nil is for the kernel's word.
+	Synchronized func() bool
+
 	// Untold is told why somebody is not told of a task's runs; nil is for nobody.
 	Untold func(task.ID, error)
 

@@ -249,7 +249,10 @@ func (v *view) try(ctx context.Context, a attempt) error {
 func (v *view) runner(a attempt) *runner {
 	r := &runner{Engine: v.Engine, svc: v.l.svc, db: v.l.db, req: Request{Origin: a.origin, DryRun: v.options.DryRun}, missed: a.missed}
 	if a.previous != "" {
-		r.req.Env = []string{"OM_PREVIOUS=" + string(a.previous)}
+		r.req.Env = append(r.req.Env, "OM_PREVIOUS="+string(a.previous))
+	}
+	if v.unsynced {
+		r.req.Env = append(r.req.Env, "OM_CLOCK_UNSYNCED=1")
 	}
 	return r
 }

@@ -130,6 +130,8 @@ type scheduler struct {
 	looked  map[string]*looked
 	done    map[task.ID]bool
 	cleared bool     // clearLocks was called
+	// unsynced says that nothing keeps the clock, and that this was waited for.
+	unsynced bool
 	trusted sync.Map // of the folders of files, nil or why not
 
 	catchups int       // slots of the past that were started

@@ -33,6 +33,7 @@ type virtual struct {
 
 	mu     sync.Mutex
 	starts []start
+	jobs   []task.Job // of the starts
 }
 
 // start is a run that was handed over.
@@ -117,6 +118,7 @@ func (v *virtual) take(path string, jobs []task.Job) error {
 		s := start{j.ID, j.Slot, now, attemptOf(j), j.Origin}
 		v.mu.Lock()
 		v.starts = append(v.starts, s)
+		v.jobs = append(v.jobs, j)
 		v.mu.Unlock()
 		o := task.Outcome{RunID: j.RunID, State: task.Complete, StartedAt: now, EndedAt: now.Add(v.last[j.ID.RID])}
 		if s.attempt <= fmt.Sprint(v.fails[j.ID.RID]) {
@@ -131,10 +133,13 @@ func (v *virtual) take(path string, jobs []task.Job) error {
 	return nil
 }
 
-func attemptOf(j task.Job) string {
+func attemptOf(j task.Job) string { return variable(j, "OM_ATTEMPT") }
+
+// variable is what a command finds in its environment; "" where that has no such variable.
+func variable(j task.Job, name string) string {
 	for _, text := range j.Steps[0].Command.Env {
-		if n, ok := strings.CutPrefix(text, "OM_ATTEMPT="); ok {
-			return n
+		if value, ok := strings.CutPrefix(text, name+"="); ok {
+			return value
 		}
 	}
 	return ""
