@@ -143,15 +143,15 @@ func (w *world) settled() bool {
 	return calm && len(journals) == 0 && len(w.processes()) == 0
 }
 
-// TestKilled kills ticks, daemons and supervisors a thousand times (a slow host: at least 250) at random instants, while
-// they run tasks of all kinds, with people, files and resources that change meanwhile.
+// TestKilled kills ticks, daemons and supervisors a thousand times at random instants, however long that takes, while they run
+// tasks of all kinds, with people, files and resources that change meanwhile.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	kills, limit, patience := 1000, 25*time.Second, 3*time.Minute
+	const kills = 1000
+	limit := 25 * time.Second // that tasks are due
 	if *minutes > 0 {
 		limit = time.Duration(*minutes * float64(time.Minute))
-		kills, patience = 1<<30, limit
 	}
 	w.clock = "clock"
 	w.daemon() // to build it takes its time
@@ -159,11 +159,9 @@ func TestKilled(t *testing.T) {
 	w.mixed(until)
 	begin := time.Now()
 	typical := w.settle()
-	w.rage(typical, func() bool { return w.kills() >= kills || time.Since(begin) > patience }, (*nemesis).harm, (*nemesis).changes)
+	enough := func() bool { return w.kills() >= kills && (*minutes == 0 || time.Since(begin) > limit) }
+	w.rage(typical, enough, (*nemesis).harm, (*nemesis).changes)
 	t.Logf("%d kills in %s; a tick takes %s", w.kills(), time.Since(begin).Round(time.Second), typical)
-	if enough := kills / 4; w.kills() < enough && *minutes == 0 && !t.Failed() { // a slow host does not get to all
-		t.Errorf("only %d kills in %s, wanted %d", w.kills(), patience, enough)
-	}
 	w.heal(until)
 	w.check()
 }
