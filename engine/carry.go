@@ -150,6 +150,7 @@ func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, sta
 	if err == nil {
 		for _, v := range started {
 			s.tellStart(&v.t, *v.run)
+			s.tellLate(&v.t, *v.run)
 		}
 		return nil
 	}

@@ -142,6 +142,7 @@ func (s *scheduler) readClock(ctx context.Context) error {
 	}
 	s.report.Clock = fmt.Sprintf("set back from %s to %s", s.peak.Format(time.RFC3339), s.now.Format(time.RFC3339))
 	s.report.problem("the clock was %s: %d cursors with it", s.report.Clock, len(ids))
+	s.tellNode(task.EventClock, "", "the clock was "+s.report.Clock, ids, s.now)
 	s.peak = s.now
 	return s.Engine.notePeak(ctx, s.node, time.Time{}, s.now)
 }
@@ -183,6 +184,7 @@ func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cur
 		return nil, err
 	}
 	v.report.problem("service %s: the clock is behind its record: %d cursors are set back to %s", path, len(ids), v.now.Format(time.RFC3339))
+	v.tellNode(task.EventClock, path, "the clock is behind the record of the service", ids, v.now)
 	return v.l.db.Cursors(ctx, path)
 }
 
@@ -190,6 +192,7 @@ func (v *view) rewindOwn(ctx context.Context, cursors []task.Cursor) ([]task.Cur
 func (s *scheduler) noteForward() {
 	if s.jump > bigJump {
 		s.report.Clock = fmt.Sprintf("set forward by %s to %s", s.jump.Round(time.Second), s.now.Format(time.RFC3339))
+		s.tellNode(task.EventClock, "", "the clock was "+s.report.Clock, nil, s.now)
 	}
 }
 

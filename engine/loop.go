@@ -74,8 +74,9 @@ type loop struct {
 	open     map[string]bool // runs that go on, as far as is known
 	children []int           // supervisors that have not ended
 	turns    int
-	reload   bool // it was asked for
-	older    bool // node.conf may be another one by now
+	reload   bool   // it was asked for
+	older    bool   // node.conf may be another one by now
+	wrong    string // what is wrong with it, and was told
 	draining bool
 	counts   Turn // of its last lines
 	pulse    <-chan time.Time
@@ -186,10 +187,21 @@ func (l *loop) renew(turn *Turn, wake int) {
 	}
 	l.older = false
 	node, err := l.o.Renew()
-	if turn.Node = err; err == nil {
-		node.Boot = l.Node.Boot
-		l.Node = node
+	if turn.Node = err; err != nil {
+		l.tellNodeConf(err)
+		return
 	}
+	node.Boot = l.Node.Boot
+	l.Node, l.wrong = node, ""
+}
+
+// tellNodeConf leaves word of a node.conf that has errors, once for each of them. The settings of before say to whom.
+func (l *loop) tellNodeConf(err error) {
+	reason := task.Redacted(task.Text(err))
+	if reason != l.wrong {
+		l.tellNode(task.EventRejected, "", reason+" (the settings of before stay)", nil, l.Now())
+	}
+	l.wrong = reason
 }
 
 // tell counts, and tells of a turn.

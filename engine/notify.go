@@ -51,6 +51,39 @@ func (e *Engine) tellStart(t *task.Task, run task.Run) {
 	e.untold(t.ID, e.leave(notice.Entry{Event: notice.OfRun(e.Node.Name, task.EventStarted, run, at), Targets: targets}))
 }
 
+// tellLate leaves word of a run that was handed over when its slot was not on time any more.
+func (s *scheduler) tellLate(t *task.Task, run task.Run) {
+	late := s.now.Sub(run.Slot)
+	if run.Attempt > 1 || run.Slot.IsZero() || late <= s.onTime() || !t.Notify.Tells(task.EventLate) {
+		return
+	}
+	if people := notice.People(t); len(people) > 0 {
+		event := notice.OfRun(s.Node.Name, task.EventLate, run, s.now)
+		event.Summary = notice.Line(fmt.Sprintf("%s: %s after its slot of %s", task.EventLate, late.Round(time.Second), run.Slot.UTC().Format(time.RFC3339)))
+		s.untold(t.ID, s.leave(notice.Entry{Event: event, Targets: people}))
+	}
+}
+
+// tellNode leaves word of something that is about the node, or a service, and about no run: [notify] of node.conf says to
+// whom.
+func (e *Engine) tellNode(kind, service, reason string, tasks []task.ID, at time.Time) {
+	n := e.Node.Notify
+	if n == nil || !n.Tells(kind) {
+		return
+	}
+	if people := notice.Of(n, ""); len(people) > 0 {
+		event := notice.OfNode(e.Node.Name, kind, service, reason, tasks, at)
+		e.untold(task.ID{Service: service}, e.leave(notice.Entry{Event: event, Targets: people}))
+	}
+}
+
+// tellRejected leaves word of files that were read, and have errors.
+func (s *scheduler) tellRejected(files []Rejection) {
+	for _, f := range files {
+		s.tellNode(task.EventRejected, f.Service, f.Reason+" ("+f.goesOn()+")", nil, s.now)
+	}
+}
+
 // tellEnd leaves word of the end of a run, once: the record remembers what was told of its task. The event
 // comes before that, so that a crash between the two tells the same event again and does not lose it.
 func (e *Engine) tellEnd(ctx context.Context, db *state.DB, svc *service.Service, t *task.Task, run task.Run) {

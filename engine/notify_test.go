@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -274,4 +275,100 @@ func TestDrain(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Error("it was not started")
+}
+
+// told lists what is in the spool, and empties it.
+func (h *hall) told() (all []notice.Event) {
+	h.Helper()
+	s := &notice.Spool{Dir: h.Spool()}
+	names, err := s.Names()
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, name := range names {
+		e, err := s.Read(name)
+		if err = errors.Join(err, s.Remove(name)); err != nil {
+			h.Fatal(err)
+		}
+		all = append(all, e.Event)
+	}
+	return all
+}
+
+// TestToldOfNode: whom [notify] of node.conf names is told of files that have errors, once for each change of them, and of a
+// clock that is set, with the tasks that were ahead of it. Tasks and their own words do not change that.
+func TestToldOfNode(t *testing.T) {
+	h := newHall(t, map[string]string{
+		"a.conf": "[task#0]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\nnotify_on = none\n",
+		"b.conf": "[task#0\n",
+	})
+	h.Untold = func(id task.ID, err error) { t.Errorf("%s: %v", id, err) }
+	h.Node.Notify = &task.Notify{On: task.ToldOfNode, Mail: "ops@example.com"}
+	h.tick(0)
+	all := h.told()
+	if len(all) != 1 || all[0].Type != task.EventRejected || all[0].Service != "b" || !strings.Contains(all[0].Reason, "what is right in it is scheduled") {
+		t.Fatalf("told %+v", all)
+	}
+	h.tick(time.Minute)
+	if all := h.told(); len(all) > 0 {
+		t.Errorf("told again: %+v", all)
+	}
+	stands := h.sinceBoot()
+	h.sinceBoot = func() time.Duration { return stands } // so the clock is set
+	h.tick(3 * time.Hour)
+	forward := h.told()
+	if len(forward) != 1 || forward[0].Type != task.EventClock || !strings.HasPrefix(forward[0].Summary, "clock-corrected: the clock was set forward by 3h") || len(forward[0].Tasks) > 0 {
+		t.Errorf("told %+v", forward)
+	}
+	h.tick(-3 * time.Hour)
+	back := h.told()
+	if len(back) != 1 || back[0].Type != task.EventClock || fmt.Sprint(back[0].Tasks) != "[a/task#0]" || back[0].ID == forward[0].ID {
+		t.Errorf("told %+v", back)
+	}
+
+	l := &loop{Engine: h.Engine}
+	for _, reason := range []string{"one", "one", "two", "one"} {
+		h.now = h.now.Add(time.Second)
+		l.tellNodeConf(errors.New(reason))
+	}
+	if all := h.told(); len(all) != 3 || all[0].Service != "" || all[0].Reason != "one (the settings of before stay)" {
+		t.Errorf("told %+v", all)
+	}
+	h.Node.Notify.On = "failed"
+	l.tellNodeConf(errors.New("three"))
+	h.Node.Notify = nil
+	l.tellNodeConf(errors.New("four"))
+	if all := h.told(); len(all) > 0 {
+		t.Errorf("told %+v", all)
+	}
+}
+
+// TestToldLate: a run that begins when its slot is not on time any more is told of, once, where that is asked for.
+func TestToldLate(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[DEFAULT]\nnotify_mail = ops@example.com\n" +
+		"[task#0]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\nnotify_on = late-start\n" +
+		"[task#1]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\n"})
+	h.tick(0)
+	if n := len(h.tick(time.Hour).Started); n != 2 { // 30 s late
+		t.Fatalf("%d runs", n)
+	}
+	if all := h.told(); len(all) > 0 {
+		t.Errorf("on time, told %+v", all)
+	}
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := db.Running(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range runs {
+		h.end(run, task.Complete, 0, 0)
+	}
+	h.tick(70 * time.Minute)
+	all := h.told()
+	if len(all) != 1 || all[0].Type != task.EventLate || all[0].Task != "task#0" || !strings.Contains(all[0].Summary, "late-start: 10m30s after its slot of 2056-") {
+		t.Errorf("told %+v", all)
+	}
 }

@@ -55,7 +55,9 @@ func (s *scheduler) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.readAll(ctx, stamps, before, digest)
+	err = s.readAll(ctx, stamps, before, digest)
+	s.tellRejected(s.report.Rejected)
+	return err
 }
 
 // unread tells of files that no tick has read as they are.

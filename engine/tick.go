@@ -89,14 +89,17 @@ type Rejection struct {
 
 // String tells people what they want to know of it.
 func (r Rejection) String() string {
-	goesOn := "what is right in it is scheduled"
+	return fmt.Sprintf("%s: %s (%s; om %s validate)", r.Service, r.Reason, r.goesOn(), r.Service)
+}
+
+func (r Rejection) goesOn() string {
 	switch {
 	case r.LastGood:
-		goesOn = "the last version without errors goes on"
+		return "the last version without errors goes on"
 	case r.Unusable:
-		goesOn = "none of it is scheduled"
+		return "none of it is scheduled"
 	}
-	return fmt.Sprintf("%s: %s (%s; om %s validate)", r.Service, r.Reason, goesOn, r.Service)
+	return "what is right in it is scheduled"
 }
 
 // problem notes what went wrong; errors tell it as people read it.

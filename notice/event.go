@@ -16,7 +16,9 @@ type Event struct {
 	Node      string    `json:"node"`
 	Service   string    `json:"service"`
 	Task      string    `json:"task"`
-	Summary   string    `json:"summary"` // one line for people
+	Summary   string    `json:"summary"`          // one line for people
+	Reason    string    `json:"reason,omitempty"` // of an event of the node
+	Tasks     []string  `json:"tasks,omitempty"`  // that it is about
 	Run       *Run      `json:"run,omitempty"`
 	Slots     *Slots    `json:"slots,omitempty"`
 	Streak    *Failing  `json:"streak,omitempty"`
@@ -102,6 +104,22 @@ func OfSlots(node, kind string, s task.Slot, at time.Time) Event {
 		Summary: Line(kind + ": " + s.Reason),
 		Slots:   &Slots{First: s.At.UTC(), Last: s.Last.UTC(), Count: s.Count, Reason: Line(s.Reason)},
 	}
+}
+
+// maxTasks is how many tasks an event of the node names.
+const maxTasks = 100
+
+// OfNode makes an event of the node, about a file or the clock; service is "" where it is about none.
+func OfNode(node, kind, service, reason string, tasks []task.ID, at time.Time) Event {
+	e := Event{
+		ID:   slotID(node, task.ID{Service: service, RID: kind}, at.UTC().Format(time.RFC3339)+reason) + "-" + kind,
+		Type: kind, Timestamp: at.UTC(), Node: node, Service: service, Reason: Line(reason),
+	}
+	e.Summary = Line(kind + ": " + reason)
+	for _, id := range tasks[:min(len(tasks), maxTasks)] {
+		e.Tasks = append(e.Tasks, id.String())
+	}
+	return e
 }
 
 // Line makes one line of a text, of no more than people read: a reason may hold what a command wrote.

@@ -43,11 +43,13 @@ func (t *Target) Key() string {
 }
 
 // People are the targets of the events that people are told.
-func People(t *task.Task) []Target {
-	n := &t.Notify
+func People(t *task.Task) []Target { return Of(&t.Notify, t.Shell) }
+
+// Of is People of what a section says; shell is what runs its command.
+func Of(n *task.Notify, shell string) []Target {
 	var all []Target
 	if n.Command != "" {
-		all = append(all, Target{Kind: Command, To: n.Command, Shell: t.Shell})
+		all = append(all, Target{Kind: Command, To: n.Command, Shell: shell})
 	}
 	to := n.Addresses()
 	slices.Sort(to)

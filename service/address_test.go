@@ -15,7 +15,7 @@ func TestNotifyValues(t *testing.T) {
 		{"notify_on = failed, ok started", ""},
 		{"notify_on = none", ""},
 		{"notify_on =", ""},
-		{"notify_on = fail", `"fail": wanted failed, recovered, timeout, lost, missed, started, ok, skipped or none; did you mean "failed"?`},
+		{"notify_on = fail", `"fail": wanted failed, recovered, timeout, lost, missed, started, ok, skipped, late-start or none; did you mean "failed"?`},
 		{"notify_on = none failed", "wanted none alone"},
 		{"renotify = 4h", ""},
 		{"renotify = often", "wanted a duration"},

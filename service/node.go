@@ -107,6 +107,7 @@ func (b *builder) nodeSection(sec *section, n *Node) {
 		n.Impersonate = &Impersonation{}
 	case "notify":
 		base := defaults().Notify
+		base.On = task.ToldOfNode
 		n.Notify, field = &base, n.notifyField
 	case "node", "metrics":
 	default:

@@ -44,7 +44,7 @@ var notifyRows = [...]row{
 	{name: "command", kind: kindCommand, plain: true, example: "/usr/local/bin/page", text: "The notify_command of tasks that have none. An empty notify_command is none at all; so it is with the others."},
 	{name: "from", kind: kindAddresses, plain: true, example: "om@n1.example.com", text: "The sender of mails. By default om at the name of the node."},
 	{name: "mail", kind: kindAddresses, plain: true, example: "ops@example.com", text: "The notify_mail of tasks that have none."},
-	{name: "on", kind: kindEvents, def: task.Told, choices: eventWords, plain: true, example: "failed timeout lost", text: "The notify_on of tasks that have none."},
+	{name: "on", kind: kindEvents, def: task.ToldOfNode, choices: nodeEventWords, plain: true, example: "failed timeout lost config-rejected", text: "The notify_on of tasks that have none. config-rejected is a file that has errors when it is read, node.conf too where the daemon reads it; clock-corrected is a clock that was set by more than a correction, with the tasks whose slots were ahead of it. These are told of the node, whatever its tasks say."},
 	{name: "renotify", kind: kindDuration, def: "24h", plain: true, example: "4h", text: "The renotify of tasks that have none."},
 	{name: "smtp", kind: kindServer, def: "localhost:25", plain: true, example: "mail.example.com:587", text: "The mail server, with its port. Port 465 is TLS from the beginning."},
 	{name: "smtp_password", kind: kindPath, plain: true, example: "/etc/om/secrets/smtp", text: "The file with the password of smtp_user. Others must not be able to read it."},

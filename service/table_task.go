@@ -230,7 +230,7 @@ var taskRows = [...]row{
 	{
 		name: "notify_on", kind: kindEvents, def: task.Told, choices: eventWords, from: same, example: "failed timeout lost",
 		field: func(t *task.Task) any { return &t.Notify.On },
-		text:  "What notify_command, notify_mail and notify_webhook tell. failed and timeout are told for the first of several in a row, and again after renotify; recovered is the first success after them; ok, started and skipped are told each time. missed are slots that nobody looked at in time. An attempt that is followed by another is not told.",
+		text:  "What notify_command, notify_mail and notify_webhook tell. failed and timeout are told for the first of several in a row, and again after renotify; recovered is the first success after them; ok, started and skipped are told each time. missed are slots that nobody looked at in time, late-start a run that began when its slot was not on time any more. An attempt that is followed by another is not told.",
 	},
 	{
 		name: "notify_webhook", kind: kindURL, from: same, example: "https://hooks.example.com/om",
@@ -424,7 +424,10 @@ var taskRows = [...]row{
 }
 
 // eventWords are the events that people can be told.
-const eventWords = task.Told + " " + task.EventStarted + " " + task.EventOK + " " + task.EventSkipped + " none"
+const eventWords = task.Told + " " + task.EventStarted + " " + task.EventOK + " " + task.EventSkipped + " " + task.EventLate + " none"
+
+// nodeEventWords are those of the node too.
+const nodeEventWords = task.ToldOfNode + " " + task.EventStarted + " " + task.EventOK + " " + task.EventSkipped + " " + task.EventLate + " none"
 
 func limits(t *task.Task) any { return &t.Limits }
 

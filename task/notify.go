@@ -26,12 +26,20 @@ const (
 	EventRecovered = "recovered" // complete, after a run that was not
 	EventMissed    = "missed"    // slots that nobody looked at in time
 	EventSkipped   = "skipped"   // slots that were looked at and not run, or that waited in vain
-	EventCancelled = "cancelled" // for pings only: who cancelled it knows
+	EventLate      = "late-start" // a run of a slot that was not on time any more
+	EventCancelled = "cancelled"  // for pings only: who cancelled it knows
 	EventTest      = "test"
+
+	// Of the node, and of no task.
+	EventRejected = "config-rejected" // a file has errors
+	EventClock    = "clock-corrected" // the clock was set by more than a correction
 )
 
 // Told is what is told where nothing says what: changes, and what did not run.
 const Told = EventFailed + " " + EventRecovered + " " + EventTimeout + " " + EventLost + " " + EventMissed
+
+// ToldOfNode is what is told where [notify] of node.conf does not say.
+const ToldOfNode = Told + " " + EventRejected + " " + EventClock
 
 // Any says whether anybody is told of anything.
 func (n *Notify) Any() bool { return n.Ping != "" || n.Reaches() }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,7 +81,7 @@ func (c *commands) environment(e *notice.Event) []string {
 	if r.Seconds != nil {
 		took = strconv.FormatFloat(*r.Seconds, 'f', 3, 64)
 	}
-	slot, last, count, reason := moment(r.Slot), "", "", r.Reason
+	slot, last, count, reason := moment(r.Slot), "", "", cmp.Or(r.Reason, e.Reason)
 	if s := e.Slots; s != nil {
 		slot, last, count, reason = moment(s.First), moment(s.Last), strconv.Itoa(s.Count), s.Reason
 	}

@@ -338,6 +338,7 @@ func TestCommandEnvironment(t *testing.T) {
 		{notice.OfRun("n1", task.EventFailed, never, at), "OM_STATE=error OM_EXIT_CODE=127 OM_STARTED_AT= OM_DURATION="},
 		{ok, "OM_STATE=complete OM_EXIT_CODE=0 OM_DURATION=90.000 OM_FAILURES="},
 		{failing, "OM_STATE=error OM_EXIT_CODE=3 OM_FAILURES=2 OM_FAILING_SINCE=2026-03-28T02:00:00Z"},
+		{notice.OfNode("n1", task.EventRejected, "web", "line#1", nil, at), "OM_EVENT=config-rejected OM_SERVICE=web OM_TASK= OM_RUN_ID= OM_STATE= OM_REASON=line#1"},
 		{notice.Event{Type: task.EventTest}, "OM_EVENT=test OM_RUN_ID= OM_STATE= OM_SLOT= OM_REASON="},
 	} {
 		env := (&commands{}).environment(&c.event)
@@ -461,4 +462,14 @@ func TestOne(t *testing.T) {
 	_ = lock.Close()
 	once(t, n)
 	want(t, "requests", len(got()), 1)
+}
+
+// TestNodeMail: the mail about a file or the clock says which, and why, and names no run.
+func TestNodeMail(t *testing.T) {
+	at := time.Date(2026, 3, 28, 2, 0, 0, 0, time.UTC)
+	file := notice.OfNode("n1", task.EventRejected, "web", "line 3: [task#0", nil, at)
+	clock := notice.OfNode("n1", task.EventClock, "", "the clock was set", []task.ID{{Service: "a", RID: "task#0"}, {Service: "b", RID: "task#1"}}, at)
+	want(t, "subject", subject(&file), "[om] n1 web: config-rejected: line 3: [task#0")
+	want(t, "subject", subject(&clock), "[om] n1: clock-corrected: the clock was set")
+	want(t, "body", mailBody(&clock, nil), "clock-corrected: the clock was set\n\nnode:      n1\nreason:    the clock was set\ntasks:     a/task#0 b/task#1\n")
 }

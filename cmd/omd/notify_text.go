@@ -48,7 +48,11 @@ func subject(e *notice.Event) string {
 	case e.Slots != nil:
 		what = fmt.Sprintf("%s: %s since %s", e.Type, counted(e.Slots.Count, "slot"), moment(e.Slots.First))
 	}
-	return notice.Line(fmt.Sprintf("[om] %s %s %s: %s", e.Node, e.Service, e.Task, what))
+	if e.Reason != "" {
+		what += ": " + e.Reason
+	}
+	about := strings.Join(strings.Fields(e.Node+" "+e.Service+" "+e.Task), " ")
+	return notice.Line(fmt.Sprintf("[om] %s: %s", about, what))
 }
 
 func ending(r *notice.Run) string {
@@ -84,6 +88,8 @@ func mailBody(e *notice.Event, output []byte) string {
 	line("node", e.Node)
 	line("service", e.Service)
 	line("task", e.Task)
+	line("reason", e.Reason)
+	line("tasks", strings.Join(e.Tasks, " "))
 	if r := e.Run; r != nil {
 		line("run", r.ID)
 		line("state", r.State)
