@@ -120,6 +120,7 @@ func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 	}
 	s.tellGivenUp(ctx, v, t.Run)
 	s.tellSlots(&v.t, v.slots, s.now)
+	s.tellIdle(ctx, v)
 	for _, slot := range v.slots {
 		if slot.Decision != task.SlotRun {
 			s.report.Slots = append(s.report.Slots, slot)

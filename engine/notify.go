@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"om/notice"
@@ -62,6 +65,112 @@ func (s *scheduler) tellLate(t *task.Task, run task.Run) {
 		event.Summary = notice.Line(fmt.Sprintf("%s: %s after its slot of %s", task.EventLate, late.Round(time.Second), run.Slot.UTC().Format(time.RFC3339)))
 		s.untold(t.ID, s.leave(notice.Entry{Event: event, Targets: people}))
 	}
+}
+
+// tellLong leaves word of runs that go on for longer than their tasks say, once for each.
+func (s *scheduler) tellLong(ctx context.Context) {
+	for _, db := range s.recordsByPath(ctx) {
+		running, err := db.Running(ctx, "", "")
+		if err != nil {
+			s.report.problem("%v", err)
+		}
+		for _, run := range running {
+			took := s.now.Sub(later(run.QueuedAt, run.StartedAt))
+			if took < time.Minute { // nobody means less: the file need not be read
+				continue
+			}
+			l := s.look(ctx, run.Task.Service)
+			if l.svc == nil {
+				continue
+			}
+			if t, known := l.svc.Task(run.Task.RID); known && t.Notify.Long > 0 && took > t.Notify.Long {
+				s.untold(t.ID, s.tellLongRun(ctx, db, &t, run, took))
+			}
+		}
+	}
+}
+
+// mostLong is how many runs of a task are remembered that were told to be long.
+const mostLong = 32
+
+func (s *scheduler) tellLongRun(ctx context.Context, db *state.DB, t *task.Task, run task.Run, took time.Duration) error {
+	people := notice.People(t)
+	key := "long " + t.ID.String()
+	fact, err := db.Fact(ctx, key)
+	told := strings.Fields(fact)
+	if err != nil || len(people) == 0 || slices.Contains(told, run.ID) {
+		return err
+	}
+	event := notice.OfRun(s.Node.Name, task.EventLong, run, s.now)
+	event.Summary = fmt.Sprintf("%s: run %s goes on for %s", task.EventLong, run.ID, took.Round(time.Second))
+	if err := s.leave(notice.Entry{Event: event, Targets: people}); err != nil {
+		return err
+	}
+	told = append(told[max(0, len(told)-mostLong+1):], run.ID)
+	return db.SetFact(ctx, key, strings.Join(told, " "))
+}
+
+// idle is what must be known of the slots of a task that were not run. It is kept as a fact.
+type idle struct {
+	Since time.Time `json:"since,omitzero"` // the first of them since the last that was run
+	Count int       `json:"count,omitempty"`
+	Told  time.Time `json:"told,omitzero"`
+}
+
+// enter adds slots that were decided. The last one that was not run comes back with it.
+func (i idle) enter(slots []task.Slot) (idle, task.Slot) {
+	var last task.Slot
+	for _, slot := range slots {
+		switch slot.Decision {
+		case task.SlotRun:
+			i = idle{}
+		case task.SlotSkip, task.SlotMissed, task.SlotExpired:
+			if i.Since.IsZero() {
+				i.Since = slot.At.UTC()
+			}
+			i.Count += slot.Count
+			last = slot
+		case task.SlotPending:
+		}
+	}
+	return i, last
+}
+
+// tellIdle leaves word of a task whose slots were not run for longer than it says.
+func (s *scheduler) tellIdle(ctx context.Context, v *view) {
+	if v.t.Notify.Skipped > 0 && len(v.slots) > 0 {
+		s.untold(v.t.ID, s.tellSkippedFor(ctx, v.l.db, &v.t, v.slots))
+	}
+}
+
+func (s *scheduler) tellSkippedFor(ctx context.Context, db *state.DB, t *task.Task, slots []task.Slot) error {
+	key := "skipped " + t.ID.String()
+	fact, err := db.Fact(ctx, key)
+	if err != nil {
+		return err
+	}
+	var before idle
+	if json.Unmarshal([]byte(fact), &before) != nil {
+		before = idle{}
+	}
+	after, last := before.enter(slots)
+	again := after.Told.IsZero() || t.Notify.Renotify > 0 && s.now.Sub(after.Told) >= t.Notify.Renotify
+	people := notice.People(t)
+	if !after.Since.IsZero() && s.now.Sub(after.Since) > t.Notify.Skipped && again && len(people) > 0 {
+		all := task.Slot{Task: t.ID, At: after.Since, Last: last.Last, Count: after.Count, Reason: last.Reason}
+		if err = s.leave(notice.Entry{Event: notice.OfSlots(s.Node.Name, task.EventIdle, all, s.now), Targets: people}); err != nil {
+			return err
+		}
+		after.Told = s.now.UTC()
+	}
+	if after == before {
+		return nil
+	}
+	text, err := json.Marshal(after)
+	if err != nil {
+		return err
+	}
+	return db.SetFact(ctx, key, string(text))
 }
 
 // tellNode leaves word of something that is about the node, or a service, and about no run: [notify] of node.conf says to

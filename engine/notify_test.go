@@ -372,3 +372,65 @@ func TestToldLate(t *testing.T) {
 		t.Errorf("told %+v", all)
 	}
 }
+
+// TestToldLong: a run that goes on for longer than its task says is told of, once.
+func TestToldLong(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[DEFAULT]\nnotify_mail = ops@example.com\nnotify_on = none\n" +
+		"[task#0]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\nnotify_long = 10m\noverlap = allow\n" +
+		"[task#1]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\n"})
+	h.Untold = func(id task.ID, err error) { t.Errorf("%s: %v", id, err) }
+	h.tick(0)
+	first := h.tick(time.Hour).Started
+	if len(first) != 2 {
+		t.Fatalf("started %+v", first)
+	}
+	h.tick(10 * time.Minute)
+	if all := h.told(); len(all) > 0 {
+		t.Errorf("told %+v", all)
+	}
+	h.tick(time.Minute)
+	all := h.told()
+	if len(all) != 1 || all[0].Type != task.EventLong || all[0].Task != "task#0" || !strings.HasSuffix(all[0].Summary, "goes on for 11m0s") || all[0].Run.Seconds != nil {
+		t.Errorf("told %+v", all)
+	}
+	h.tick(time.Minute)
+	if again := h.told(); len(again) > 0 {
+		t.Errorf("told again: %+v", again)
+	}
+	h.tick(time.Hour) // another begins beside it
+	h.tick(20 * time.Minute)
+	if again := h.told(); len(again) != 1 || again[0].Run.ID == all[0].Run.ID {
+		t.Errorf("told %+v", again)
+	}
+}
+
+// TestToldSkippedTooLong: a task that has slots and no run for longer than it says is told of, once until renotify, and anew after
+// a run.
+func TestToldSkippedTooLong(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[DEFAULT]\nnotify_mail = ops@example.com\nnotify_on = none\n" +
+		"[task#0]\ncommand = true\ncwd = /\nschedule = cron:0 * * * *\nnotify_skipped = 2h\nrenotify = 6h\n"})
+	h.Untold = func(id task.ID, err error) { t.Errorf("%s: %v", id, err) }
+	h.By = "test"
+	h.tick(0)
+	for round := range 2 {
+		if err := h.Freeze(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for hour := range 10 {
+			h.tick(time.Hour)
+			for _, e := range h.told() {
+				told = append(told, fmt.Sprint(hour, " ", e.Type, " ", e.Slots.Count, " ", e.Slots.Last.Sub(e.Slots.First)))
+			}
+		}
+		if got := fmt.Sprint(told); got != "[2 skipped-too-long 3 2h0m0s 8 skipped-too-long 9 8h0m0s]" {
+			t.Errorf("round %d: told %s", round, got)
+		}
+		if err := h.Thaw(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range h.tick(time.Hour).Started {
+			h.end(run, task.Complete, 0, 0)
+		}
+	}
+}

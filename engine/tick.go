@@ -132,10 +132,10 @@ type scheduler struct {
 	at      int      // the place in it of the one whose turn it is
 	looked  map[string]*looked
 	done    map[task.ID]bool
-	cleared bool     // clearLocks was called
+	cleared bool // clearLocks was called
 	// unsynced says that nothing keeps the clock, and that this was waited for.
 	unsynced bool
-	trusted sync.Map // of the folders of files, nil or why not
+	trusted  sync.Map // of the folders of files, nil or why not
 
 	catchups int       // slots of the past that were started
 	endings  *endings  // of runs that are replaced
@@ -221,6 +221,9 @@ func (s *scheduler) tick(ctx context.Context) error {
 // decideAndClean decides what is due, and has some time for what is past retention then.
 func (s *scheduler) decideAndClean(ctx context.Context, all bool) error {
 	err := errors.Join(s.decide(ctx), s.noteClock(ctx))
+	if all {
+		s.tellLong(ctx)
+	}
 	if err == nil {
 		s.cleanSome(ctx, all)
 	}

@@ -223,6 +223,11 @@ var taskRows = [...]row{
 		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. Its environment has, empty where the event has nothing of it, OM_EVENT, OM_EVENT_ID, OM_NODE, OM_SERVICE, OM_TASK, OM_SUMMARY and OM_REASON; of a run OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_SIGNAL, OM_ORIGIN, OM_ATTEMPT, OM_STARTED_AT, OM_ENDED_AT, OM_DURATION in seconds and OM_SLOT; of slots that did not run OM_SLOT, OM_SLOT_LAST and OM_SLOT_COUNT; of several failures in a row OM_FAILURES and OM_FAILING_SINCE. The event is on its standard input, as JSON. By default that of [notify] in node.conf.",
 	},
 	{
+		name: "notify_long", kind: kindDuration, from: same, example: "2h",
+		field: func(t *task.Task) any { return &t.Notify.Long },
+		text:  "A run that goes on for longer is told once, within a minute, as long-running, whatever notify_on lists. 0 is never.",
+	},
+	{
 		name: "notify_mail", kind: kindAddresses, from: same, example: "ops@example.com dba@example.com",
 		field: func(t *task.Task) any { return &t.Notify.Mail },
 		text:  "Addresses that a mail is sent to, with the end of the output. By default those of [notify] in node.conf, which also names the mail server.",
@@ -231,6 +236,11 @@ var taskRows = [...]row{
 		name: "notify_on", kind: kindEvents, def: task.Told, choices: eventWords, from: same, example: "failed timeout lost",
 		field: func(t *task.Task) any { return &t.Notify.On },
 		text:  "What notify_command, notify_mail and notify_webhook tell. failed and timeout are told for the first of several in a row, and again after renotify; recovered is the first success after them; ok, started and skipped are told each time. missed are slots that nobody looked at in time, late-start a run that began when its slot was not on time any more. An attempt that is followed by another is not told.",
+	},
+	{
+		name: "notify_skipped", kind: kindDuration, from: same, example: "2d",
+		field: func(t *task.Task) any { return &t.Notify.Skipped },
+		text:  "A task of which slots came and none was run for longer, for they were skipped, missed or expired, is told as skipped-too-long, whatever notify_on lists, and again after renotify. 0 is never.",
 	},
 	{
 		name: "notify_webhook", kind: kindURL, from: same, example: "https://hooks.example.com/om",

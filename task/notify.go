@@ -9,6 +9,8 @@ import (
 type Notify struct {
 	On            string        // words of EventKinds, as written; "" is the default, "none" is nothing
 	Renotify      time.Duration // after which a failure that goes on is told again; 0 is never
+	Long          time.Duration // a run that goes on for longer is told; 0 is never
+	Skipped       time.Duration // a task whose slots were not run for longer is told; 0 is never
 	Command       string
 	Mail          string // addresses, as written
 	Webhook       string // a URL
@@ -20,14 +22,16 @@ type Notify struct {
 const (
 	EventStarted   = "started"
 	EventOK        = "ok"
-	EventFailed    = "failed"    // state error or killed
-	EventTimeout   = "timeout"   // state timeout
-	EventLost      = "lost"      // state lost
-	EventRecovered = "recovered" // complete, after a run that was not
-	EventMissed    = "missed"    // slots that nobody looked at in time
-	EventSkipped   = "skipped"   // slots that were looked at and not run, or that waited in vain
+	EventFailed    = "failed"     // state error or killed
+	EventTimeout   = "timeout"    // state timeout
+	EventLost      = "lost"       // state lost
+	EventRecovered = "recovered"  // complete, after a run that was not
+	EventMissed    = "missed"     // slots that nobody looked at in time
+	EventSkipped   = "skipped"    // slots that were looked at and not run, or that waited in vain
 	EventLate      = "late-start" // a run of a slot that was not on time any more
-	EventCancelled = "cancelled"  // for pings only: who cancelled it knows
+	EventLong      = "long-running"
+	EventIdle      = "skipped-too-long"
+	EventCancelled = "cancelled" // for pings only: who cancelled it knows
 	EventTest      = "test"
 
 	// Of the node, and of no task.
