@@ -20,7 +20,7 @@ func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
 	if err := s.notePeak(ctx); err != nil {
 		return err
 	}
-	byRecord := map[*state.DB][]*view{}
+	byRecord := map[record][]*view{}
 	var own []*view
 	for _, v := range p.items {
 		switch {
@@ -40,7 +40,7 @@ func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
 }
 
 // record enters the decisions of one record, and starts what they start.
-func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) error {
+func (s *scheduler) record(ctx context.Context, db record, views []*view) error {
 	views, err := s.withHolder(ctx, views)
 	if err != nil {
 		s.report.problem("%v", err)
@@ -74,7 +74,7 @@ func (s *scheduler) record(ctx context.Context, db *state.DB, views []*view) err
 }
 
 // eachAlone is record where one of many turns was refused: the others are entered all the same.
-func (s *scheduler) eachAlone(ctx context.Context, db *state.DB, views []*view) error {
+func (s *scheduler) eachAlone(ctx context.Context, db record, views []*view) error {
 	for _, v := range views {
 		if err := s.record(ctx, db, []*view{v}); err != nil {
 			s.delayed(v.before.Task, "put off: "+task.Text(err))
@@ -143,7 +143,7 @@ func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 
 // hand gives jobs that are claimed to the supervisor. What it refused has not begun. Where it did not answer nobody
 // knows: its runs are those of a supervisor that died, or will.
-func (s *scheduler) hand(ctx context.Context, db *state.DB, jobs []task.Job, started []*view) error {
+func (s *scheduler) hand(ctx context.Context, db record, jobs []task.Job, started []*view) error {
 	if len(jobs) == 0 {
 		return nil
 	}

@@ -109,12 +109,12 @@ func (e *Engine) cleanRuns(ctx context.Context, path string, db *state.DB, rules
 // of those of services that were looked at. What it does not get to is left to the next tick. Runs are started by then.
 func (s *scheduler) cleanSome(ctx context.Context, all bool) {
 	records := map[string]*state.DB{}
-	if all {
-		records[""] = s.node
+	if db, kept := s.node.(*state.DB); kept && all {
+		records[""] = db
 	}
 	for path, l := range s.looked {
-		if l.own() && l.db != nil && l.db != s.node {
-			records[path] = l.db
+		if db, kept := l.db.(*state.DB); kept && l.own() && l.db != s.node {
+			records[path] = db
 		}
 	}
 	for path, db := range records {

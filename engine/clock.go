@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"om/state"
 	"om/task"
 )
 
@@ -69,7 +68,7 @@ func sinceBoot() time.Duration {
 const factBoot = "boot"
 
 // startOf is when the host was started this time.
-func (e *Engine) startOf(ctx context.Context, db *state.DB, bootID string, keep bool) (time.Time, error) {
+func (e *Engine) startOf(ctx context.Context, db record, bootID string, keep bool) (time.Time, error) {
 	text, err := db.Fact(ctx, factBoot)
 	if err != nil {
 		return time.Time{}, err
@@ -88,7 +87,7 @@ func (e *Engine) startOf(ctx context.Context, db *state.DB, bootID string, keep 
 const factPeak = "peak"
 
 // peak is the furthest time of the day that there was, as far as is on record.
-func (e *Engine) peak(ctx context.Context, node *state.DB) (time.Time, error) {
+func (e *Engine) peak(ctx context.Context, node record) (time.Time, error) {
 	text, err := node.Fact(ctx, factPeak)
 	if err != nil || text == "" {
 		return time.Time{}, err
@@ -98,7 +97,7 @@ func (e *Engine) peak(ctx context.Context, node *state.DB) (time.Time, error) {
 
 // notePeak is to be called before cursors are moved to now: who is killed after that has noted no tick. It notes what
 // makes a difference.
-func (e *Engine) notePeak(ctx context.Context, node *state.DB, before, now time.Time) error {
+func (e *Engine) notePeak(ctx context.Context, node record, before, now time.Time) error {
 	if now.Sub(before) < bigJump/2 {
 		return nil
 	}
@@ -149,7 +148,7 @@ func (s *scheduler) readClock(ctx context.Context) error {
 
 // rewind sets back the cursors of a record. A time of the day that ran by the wrong clock does not run again; a cadence goes on
 // in elapsed time, or it would sleep until the time of the wrong clock comes.
-func (s *scheduler) rewind(ctx context.Context, db *state.DB) ([]task.ID, error) {
+func (s *scheduler) rewind(ctx context.Context, db record) ([]task.ID, error) {
 	ran, err := db.RanAfter(ctx, s.now)
 	if err != nil {
 		return nil, err
@@ -209,6 +208,13 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 		return err
 	}
 	s.peak = later(s.peak, s.last.At)
+	s.sinceLast()
+	return nil
+}
+
+// sinceLast tells how long the last tick is ago, and whether nobody looked since.
+func (s *scheduler) sinceLast() {
+	s.jump = 0
 	if s.last.Boot == s.bootID && !s.last.At.IsZero() {
 		s.jump = max(0, s.now.Sub(s.last.At)-(s.up-s.last.Up))
 	}
@@ -219,7 +225,6 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 	if s.gap = s.last.Gap; s.absent() {
 		s.gap = delay{s.now, s.absence()}
 	}
-	return nil
 }
 
 // absent says that nobody looked for longer than a daemon that has nothing to do.

@@ -54,7 +54,7 @@ func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, error)
 
 // frozen says since when and by whom the service and the node are frozen.
 func (e *Engine) frozen(ctx context.Context, path string) (svc, node string, err error) {
-	db, err := e.NodeRecord(ctx)
+	db, err := e.nodeRecord(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -65,7 +65,7 @@ func (e *Engine) frozen(ctx context.Context, path string) (svc, node string, err
 	return svc, node, err
 }
 
-func frozenText(ctx context.Context, db *state.DB, path string) (string, error) {
+func frozenText(ctx context.Context, db record, path string) (string, error) {
 	f, frozen, err := db.Frozen(ctx, path)
 	if err != nil || !frozen {
 		return "", err
@@ -75,6 +75,9 @@ func frozenText(ctx context.Context, db *state.DB, path string) (string, error) 
 
 // resolve completes the task into a job: nothing is left to look up.
 func (r *runner) resolve(ctx context.Context, t task.Task, run task.Run) (task.Job, error) {
+	if r.sim != nil {
+		return r.sim.job(&t, run), nil
+	}
 	res := r.resolver(run)
 	res.Level = r.level(&t, run)
 	job, err := t.Resolve(ctx, res)

@@ -49,7 +49,7 @@ func (e *Engine) fold(ctx context.Context, told func(task.Run), strange func(err
 
 // settle enters the ends of runs of one record. They stay in the journal while that can't be reached.
 func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.Run), strange func(error)) error {
-	db, err := e.recordOf(ctx, ownerOf(ends[0]))
+	db, err := e.recordWith(ctx, ownerOf(ends[0]))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.R
 
 // release frees what runs that have ended held.
 func (e *Engine) release(ctx context.Context, outcomes []task.Outcome) error {
-	node, err := e.NodeRecord(ctx)
+	node, err := e.nodeRecord(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (e *Engine) release(ctx context.Context, outcomes []task.Outcome) error {
 }
 
 // outcomesOf is what can be believed: the ends of runs that are on record, from the supervisor that holds each.
-func outcomesOf(ctx context.Context, db *state.DB, ends []task.Ended, strange func(error)) (list []task.Outcome, err error) {
+func outcomesOf(ctx context.Context, db record, ends []task.Ended, strange func(error)) (list []task.Outcome, err error) {
 	for _, end := range ends {
 		run, err := db.Run(ctx, end.Outcome.RunID)
 		switch {
@@ -120,7 +120,7 @@ func ownerOf(end task.Ended) string {
 }
 
 // afterRun frees what the run held, and follows up. It may be called more than once for a run.
-func (e *Engine) afterRun(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+func (e *Engine) afterRun(ctx context.Context, db record, found *services, run task.Run) error {
 	if err := e.release(ctx, []task.Outcome{{RunID: run.ID}}); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (e *Engine) afterRun(ctx context.Context, db *state.DB, found *services, ru
 }
 
 // followUp plans another attempt where the task of a run asks for one, and else leaves word of how it ended.
-func (e *Engine) followUp(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+func (e *Engine) followUp(ctx context.Context, db record, found *services, run task.Run) error {
 	svc, t, err := found.task(ctx, run.Task)
 	if err != nil || t == nil {
 		return err // a task that is gone has no more attempts, and nobody is told
@@ -146,7 +146,7 @@ func (e *Engine) followUp(ctx context.Context, db *state.DB, found *services, ru
 }
 
 // planRetry puts down when the next attempt is due, unless it would come too late, and says whether there is one.
-func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run task.Run) (planned bool, err error) {
+func (e *Engine) planRetry(ctx context.Context, db record, t task.Task, run task.Run) (planned bool, err error) {
 	all, err := db.Cursors(ctx, run.Task.Service)
 	if err != nil {
 		return false, err
@@ -177,8 +177,8 @@ func (e *Engine) planRetry(ctx context.Context, db *state.DB, t task.Task, run t
 }
 
 // lookBy tells the node's record when a task is due whose cursor is in its service's own.
-func (e *Engine) lookBy(ctx context.Context, db *state.DB, c task.Cursor) error {
-	node, err := e.NodeRecord(ctx)
+func (e *Engine) lookBy(ctx context.Context, db record, c task.Cursor) error {
+	node, err := e.nodeRecord(ctx)
 	if err != nil || node == db {
 		return err
 	}
@@ -187,7 +187,7 @@ func (e *Engine) lookBy(ctx context.Context, db *state.DB, c task.Cursor) error 
 
 // attempts tells when the first attempt of a run's slot was started, whether there is a later one than it, and whether
 // they are over: a later slot has a run.
-func (e *Engine) attempts(ctx context.Context, db *state.DB, run task.Run) (since time.Time, later, over bool, err error) {
+func (e *Engine) attempts(ctx context.Context, db record, run task.Run) (since time.Time, later, over bool, err error) {
 	since = run.StartedAt
 	runs, err := db.Runs(ctx, state.Query{Service: run.Task.Service, RID: []string{run.Task.RID}, Limit: run.Attempt + 20})
 	for _, r := range runs {
@@ -228,6 +228,9 @@ func jitter(runID string, most time.Duration) time.Duration {
 
 // alive reports whether a run goes on, or has an end that is not recorded yet: see alive and Fold.
 func (e *Engine) alive(run task.Run) bool {
+	if e.sim != nil {
+		return true
+	}
 	if e.supervises(run) {
 		return true
 	}

@@ -55,6 +55,8 @@ type Engine struct {
 	spool    *notice.Spool               // of events, on first use
 
 	sinceBoot func() time.Duration // how long the host is up; nil for its own clock
+
+	sim *simulator // what takes the place of the host and the record; nil but in a simulation
 }
 
 // Load reads the service at path; files that others could have written are refused. A service with
@@ -72,6 +74,18 @@ func (e *Engine) Load(path string) (*service.Service, error) {
 
 // Services lists the paths of all services, in natural order.
 func (e *Engine) Services() ([]string, error) { return service.List(e.ConfigDir) }
+
+// nodeRecord is the record of this node that decisions are about: a simulation has another.
+func (e *Engine) nodeRecord(ctx context.Context) (record, error) {
+	if e.sim != nil {
+		return e.sim.db, nil
+	}
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
 
 // NodeRecord opens the record of this node.
 func (e *Engine) NodeRecord(ctx context.Context) (*state.DB, error) {

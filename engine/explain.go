@@ -222,7 +222,7 @@ func nextSlot(cal *schedule.Schedule, c task.Cursor, at time.Time) time.Time {
 }
 
 // lastSlot is the newest slot of a task that was decided; zero where none is on record.
-func lastSlot(ctx context.Context, db *state.DB, id task.ID) (time.Time, error) {
+func lastSlot(ctx context.Context, db record, id task.ID) (time.Time, error) {
 	slots, err := db.Slots(ctx, state.Query{Service: id.Service, RID: []string{id.RID}, Limit: 1},
 		task.SlotRun, task.SlotSkip, task.SlotMissed, task.SlotExpired)
 	if err != nil || len(slots) == 0 {
@@ -261,7 +261,7 @@ func (e *Engine) ExplainSlot(ctx context.Context, path, rid string, slot time.Ti
 	return SlotSaid{}, task.Errorf(task.ErrNotFound, "service %s: %s has no decision about the slot %s on record", path, rid, slot.Format(time.RFC3339))
 }
 
-func (e *Engine) said(ctx context.Context, db *state.DB, s task.Slot) SlotSaid {
+func (e *Engine) said(ctx context.Context, db record, s task.Slot) SlotSaid {
 	said := SlotSaid{Slot: s.At, Count: s.Count, Decision: string(s.Decision), Reason: s.Reason, Run: s.RunID}
 	if !s.Last.Equal(s.At) {
 		said.Last = s.Last

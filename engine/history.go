@@ -45,7 +45,7 @@ func (e *Engine) bury(ctx context.Context, db *state.DB) error {
 
 // markLost records the runs of which nobody can know the end, and plans what becomes of their slots. The plan comes
 // first: who is killed in between leaves runs that are marked the next time, and no slot that nobody repeats.
-func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error) {
+func (e *Engine) markLost(ctx context.Context, db record) ([]task.Run, error) {
 	holders, err := db.Supervisors(ctx)
 	if err != nil || !slices.ContainsFunc(holders, func(h task.Run) bool { return !state.Alive(h) }) {
 		return nil, err
@@ -76,7 +76,7 @@ func (e *Engine) markLost(ctx context.Context, db *state.DB) ([]task.Run, error)
 }
 
 // planLost plans for a run that is about to be marked. It is read again: an end that was recorded just now stands.
-func (e *Engine) planLost(ctx context.Context, db *state.DB, found *services, run task.Run) error {
+func (e *Engine) planLost(ctx context.Context, db record, found *services, run task.Run) error {
 	now, err := db.Run(ctx, run.ID)
 	if err != nil || now.State.Final() {
 		return err
@@ -102,7 +102,7 @@ func (d *dead) alive(run task.Run) bool {
 }
 
 // bury does for them what markLost does for those that it finds.
-func (d *dead) bury(ctx context.Context, db *state.DB) error {
+func (d *dead) bury(ctx context.Context, db record) error {
 	var errs []error
 	found := services{Engine: d.Engine}
 	for _, run := range d.runs {
@@ -114,6 +114,18 @@ func (d *dead) bury(ctx context.Context, db *state.DB) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// recordWith is recordOf for a decision: see nodeRecord.
+func (e *Engine) recordWith(ctx context.Context, path string) (record, error) {
+	if e.sim != nil {
+		return e.sim.db, nil
+	}
+	db, err := e.recordOf(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
 }
 
 // recordOf opens the record that has the runs of path: the service's own, or the node's.

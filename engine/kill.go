@@ -93,7 +93,7 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 }
 
 // endRun is kill, for the reason that is given, by the signals of t.
-func (e *Engine) endRun(ctx context.Context, db *state.DB, s *service.Service, t task.Task, run task.Run, reason string) (task.Run, error) {
+func (e *Engine) endRun(ctx context.Context, db record, s *service.Service, t task.Task, run task.Run, reason string) (task.Run, error) {
 	marker := e.cancelFile(s, run)
 	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
 		return run, err
@@ -123,7 +123,7 @@ func (e *Engine) endRun(ctx context.Context, db *state.DB, s *service.Service, t
 //
 // A supervisor that was between its claim and the start of the command finds the word that was left for
 // it; again ends what it may have started all the same.
-func (e *Engine) awaitEnd(ctx context.Context, db *state.DB, run task.Run, reason string, again func() error) (task.Run, error) {
+func (e *Engine) awaitEnd(ctx context.Context, db record, run task.Run, reason string, again func() error) (task.Run, error) {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	poll := time.NewTicker(20 * time.Millisecond)
@@ -155,13 +155,13 @@ func unrecorded(run task.Run) error {
 }
 
 // runNow is the run as it is on record, with what its supervisor has left.
-func (e *Engine) runNow(ctx context.Context, db *state.DB, id string) (task.Run, error) {
+func (e *Engine) runNow(ctx context.Context, db record, id string) (task.Run, error) {
 	_ = e.fold(ctx, func(task.Run) {}, func(error) {}) // what can't be folded counts as in progress
 	return db.Run(ctx, id)
 }
 
 // settleDead records the end of a run whose supervisor is dead.
-func (e *Engine) settleDead(ctx context.Context, db *state.DB, run task.Run, reason string) (task.Run, error) {
+func (e *Engine) settleDead(ctx context.Context, db record, run task.Run, reason string) (task.Run, error) {
 	end := task.Outcome{RunID: run.ID, State: task.Cancelled, Reason: reason + "; its supervisor was dead", StartedAt: run.StartedAt, EndedAt: e.Now()}
 	if err := db.Settle(ctx, []task.Outcome{end}); err != nil {
 		return run, err

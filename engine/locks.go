@@ -14,7 +14,7 @@ func (e *Engine) heldLocks(ctx context.Context, locks []task.Lock) (list []task.
 	if len(locks) == 0 {
 		return nil, nil
 	}
-	node, err := e.NodeRecord(ctx)
+	node, err := e.nodeRecord(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (e *Engine) unlock(ctx context.Context, runIDs ...string) {
 	if len(ids) == 0 {
 		return
 	}
-	node, err := e.NodeRecord(ctx)
+	node, err := e.nodeRecord(ctx)
 	if err == nil {
 		err = node.Release(context.WithoutCancel(ctx), ids...)
 	}

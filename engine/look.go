@@ -10,15 +10,14 @@ import (
 	"om/resource"
 	"om/schedule"
 	"om/service"
-	"om/state"
 	"om/task"
 )
 
 // looked is a service as one tick sees it.
 type looked struct {
 	svc    *service.Service
-	db     *state.DB // the record that has its runs and cursors
-	err    error     // why nothing can be decided about it now
+	db     record // the record that has its runs and cursors
+	err    error  // why nothing can be decided about it now
 	avail  task.Status
 	probed bool
 }
@@ -32,12 +31,19 @@ func (s *scheduler) look(ctx context.Context, path string) *looked {
 	l := &looked{}
 	s.looked[path] = l
 	if l.svc, l.err = s.scheduled(ctx, path); l.err == nil {
-		l.db, l.err = s.Record(ctx, l.svc)
+		if db, err := s.Record(ctx, l.svc); err != nil {
+			l.err = err
+		} else {
+			l.db = db
+		}
 	}
 	return l
 }
 
 func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, error) {
+	if e.sim != nil {
+		return e.sim.service(path)
+	}
 	db, err := e.NodeRecord(ctx)
 	if err != nil {
 		return nil, err

@@ -244,7 +244,7 @@ func (m *meter) gather(ctx context.Context, s *scheduler) error {
 }
 
 // plans looks at what is due, but for what will not be started as things are.
-func (m *meter) plans(ctx context.Context, node *state.DB) error {
+func (m *meter) plans(ctx context.Context, node record) error {
 	frozen, err := node.AllFrozen(ctx)
 	if err != nil {
 		return err

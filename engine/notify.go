@@ -195,7 +195,7 @@ func (s *scheduler) tellRejected(files []Rejection) {
 
 // tellEnd leaves word of the end of a run, once: the record remembers what was told of its task. The event
 // comes before that, so that a crash between the two tells the same event again and does not lose it.
-func (e *Engine) tellEnd(ctx context.Context, db *state.DB, svc *service.Service, t *task.Task, run task.Run) {
+func (e *Engine) tellEnd(ctx context.Context, db record, svc *service.Service, t *task.Task, run task.Run) {
 	if !t.Notify.Any() {
 		return
 	}

@@ -8,7 +8,6 @@ import (
 
 	"om/schedule"
 	"om/service"
-	"om/state"
 	"om/task"
 )
 
@@ -175,7 +174,7 @@ func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task
 }
 
 // waiting tells what waits for a task.
-func (s *scheduler) waiting(ctx context.Context, db *state.DB, c task.Cursor) (list []string, err error) {
+func (s *scheduler) waiting(ctx context.Context, db record, c task.Cursor) (list []string, err error) {
 	slots, err := db.Pending(ctx, c.Task)
 	for _, slot := range slots {
 		list = append(list, slot.At.UTC().Format(time.RFC3339)+" "+slot.Reason)

@@ -16,7 +16,7 @@ import (
 )
 
 // prober looks at the resources of s; db may be nil where the runs of its tasks do not matter.
-func (e *Engine) prober(ctx context.Context, s *service.Service, db *state.DB) (resource.Prober, error) {
+func (e *Engine) prober(ctx context.Context, s *service.Service, db record) (resource.Prober, error) {
 	var last map[string]task.Run
 	if db != nil {
 		var err error
@@ -36,9 +36,12 @@ func (e *Engine) prober(ctx context.Context, s *service.Service, db *state.DB) (
 }
 
 // seen looks at what the requirements need, and at nothing else.
-func (e *Engine) seen(ctx context.Context, s *service.Service, db *state.DB, reqs []task.Requirement) ([]task.Seen, error) {
+func (e *Engine) seen(ctx context.Context, s *service.Service, db record, reqs []task.Requirement) ([]task.Seen, error) {
 	if len(reqs) == 0 {
 		return nil, nil
+	}
+	if e.sim != nil {
+		return e.sim.seen(ctx, s, reqs)
 	}
 	p, err := e.prober(ctx, s, db)
 	if err != nil {

@@ -120,7 +120,7 @@ func (q *QuarantineError) Unwrap() error { return task.ErrInvalid }
 type runner struct {
 	*Engine
 	svc       *service.Service
-	db        *state.DB
+	db        record
 	req       Request
 	confirmed map[string]string // rid -> how
 	missed    int               // slots that went by unrun before this one
@@ -392,11 +392,19 @@ func hold(run *task.Run) (err error) {
 	return err
 }
 
+// newID is the id of a new run: in a simulation the same each time.
+func (e *Engine) newID(now time.Time, of task.ID) string {
+	if e.sim != nil {
+		return e.sim.newID(of)
+	}
+	return state.NewID(now)
+}
+
 // newRun makes the row of a run about to be claimed.
 func (r *runner) newRun(t task.Task, d task.Decision) task.Run {
 	now := r.Now()
 	run := task.Run{
-		ID: state.NewID(now), Task: t.ID, Origin: r.req.Origin, State: task.Running, Attempt: 1,
+		ID: r.newID(now, t.ID), Task: t.ID, Origin: r.req.Origin, State: task.Running, Attempt: 1,
 		Node: r.Node.Name, QueuedAt: now.UTC(), StartedAt: now.UTC(),
 		By: r.By, Terminal: r.Terminal, ConfirmedBy: r.confirmed[t.ID.RID],
 	}

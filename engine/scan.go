@@ -561,5 +561,8 @@ func (e *Engine) nextLook(svc *service.Service, t *task.Task, c task.Cursor) tim
 
 // calendar is the schedule of a task on this node.
 func (e *Engine) calendar(t *task.Task) (*schedule.Schedule, error) {
+	if e.sim != nil {
+		return e.sim.calendar(t)
+	}
 	return e.Node.Calendar(t, e.Node.Seed(t))
 }

@@ -142,19 +142,22 @@ func inLoop(t *testing.T, days int) *virtual {
 // loopFor has the loop go on for some time of a bubble, from the first day on, and returns how often it turned.
 func (v *virtual) loopFor(t *testing.T, d, rhythm time.Duration) (turns int) {
 	t.Helper()
-	shift := time.Until(firstDay())
-	v.Now = func() time.Time { return time.Now().Add(shift) }
+	if v.Now == nil {
+		shift := time.Until(firstDay())
+		v.Now = func() time.Time { return time.Now().Add(shift) }
+	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &watcher{file: os.NewFile(uintptr(fd), "inotify"), events: make(chan int, 1)} // nobody reads it: that would stop the time
 	defer w.close()
+	v.woken.Store(w)
 	v.after = func(d time.Duration, do func()) {
 		go func() {
 			time.Sleep(d)
 			do()
-			w.wake(wakeEnds)
+			v.woken.Load().wake(wakeEnds) // that of the loop that is at work now
 		}()
 	}
 	ctx, stop := context.WithTimeout(t.Context(), d)

@@ -302,6 +302,9 @@ var errUnread = errors.New("it has ended, and its end is not on record yet")
 // unread is an errUnread where one of these runs is in the way only because its supervisor ended just now, or left
 // a journal that can't be read: no slot is given up for that.
 func (v *view) unread(runs []task.Run) error {
+	if v.sim != nil {
+		return nil
+	}
 	for _, run := range runs {
 		if v.alive(run) && !alive(run) {
 			return fmt.Errorf("run %s of %s: %w", run.ID, run.Task, errUnread)
@@ -362,6 +365,10 @@ func (v *view) replace(ctx context.Context, kind task.Overlap) {
 		return
 	}
 	v.replaced = append(v.replaced, v.before.Task)
+	if v.sim != nil {
+		v.sim.replace(running)
+		return
+	}
 	t := v.t
 	if kind == task.OverlapReplaceKill {
 		t.StopSignal = "SIGKILL"

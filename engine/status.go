@@ -161,7 +161,7 @@ func Orphaned(run task.Run) string {
 }
 
 // lastRun is the newest ended run of a task, whatever its end; nil if there is none.
-func lastRun(ctx context.Context, db *state.DB, id task.ID) (*Brief, error) {
+func lastRun(ctx context.Context, db record, id task.ID) (*Brief, error) {
 	var ended []task.RunState
 	for _, s := range task.RunStates() {
 		if s.Final() {

@@ -117,7 +117,7 @@ type scheduler struct {
 	*Engine
 
 	options TickOptions
-	node    *state.DB // the node's record
+	node    record // the node's
 	bootID  string
 	now     time.Time     // of the looks
 	began   time.Time     // the first of them
@@ -254,7 +254,7 @@ func (s *scheduler) decide(ctx context.Context) error {
 }
 
 // recover records how runs ended, marks those whose supervisor is gone, and plans what becomes of their slots.
-func (s *scheduler) recover(ctx context.Context, db *state.DB) error {
+func (s *scheduler) recover(ctx context.Context, db record) error {
 	s.unlock(ctx)
 	if err := s.foldAll(ctx); err != nil {
 		s.strange(err)
@@ -270,7 +270,7 @@ func (s *scheduler) hasten(ctx context.Context) error {
 		return nil
 	}
 	var waiting []task.ID
-	for _, db := range s.recordsByPath(ctx) {
+	for _, db := range s.reachable(ctx) {
 		pending, err := db.Pending(ctx, task.ID{})
 		if err != nil {
 			return err
@@ -290,6 +290,17 @@ func (s *scheduler) hasten(ctx context.Context) error {
 		}
 	}
 	return s.node.Hasten(ctx, waiting, s.now)
+}
+
+// reachable are the records that have slots to decide.
+func (s *scheduler) reachable(ctx context.Context) (all []record) {
+	if s.sim != nil {
+		return []record{s.node}
+	}
+	for _, db := range s.recordsByPath(ctx) {
+		all = append(all, db)
+	}
+	return all
 }
 
 func (s *scheduler) foldAll(ctx context.Context) error {
@@ -428,6 +439,9 @@ func (s *scheduler) nextSupervisor() { s.at = (s.at + 1) % min(runtime.NumCPU(),
 
 // supervisor is the process that runs are handed to, started on first use.
 func (s *scheduler) supervisor() (*Hands, error) {
+	if s.sim != nil {
+		return &s.sim.hands, nil
+	}
 	for len(s.crew) <= s.at {
 		s.crew = append(s.crew, nil)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,13 +24,16 @@ var seed = flag.Uint64("seed", 0, "of the simulation; 0 for another each time")
 
 // virtual is a node whose runs are no processes: they begin when they are handed over, and end after a time.
 type virtual struct {
-	*testing.T
+	testing.TB
 	*Engine
 
 	last  map[string]time.Duration // how long the runs of a task take, by rid
 	fails map[string]int           // how many attempts of each slot fail
 	after func(time.Duration, func())
+	every time.Duration          // from one tick to the next
 	give  func([]task.Job) error // nil to take all
+
+	woken atomic.Pointer[watcher] // is told of the ends of runs, in a loop
 
 	mu     sync.Mutex
 	starts []start
@@ -45,10 +49,10 @@ type start struct {
 	origin  task.Origin
 }
 
-func newVirtual(t *testing.T, files map[string]string) *virtual {
+func newVirtual(t testing.TB, files map[string]string) *virtual {
 	t.Helper()
 	dir := inMemory(t)
-	v := &virtual{T: t, last: map[string]time.Duration{}, fails: map[string]int{}}
+	v := &virtual{TB: t, last: map[string]time.Duration{}, fails: map[string]int{}, every: time.Minute}
 	v.Engine = &Engine{
 		ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state"),
 		Node: service.Node{Name: "n1", Timezone: "UTC", Schedules: schedule.NewParser(time.LoadLocation)},
@@ -67,7 +71,7 @@ func newVirtual(t *testing.T, files map[string]string) *virtual {
 }
 
 // inMemory is a folder without the waits of a disk, where there is one: a year has many barriers.
-func inMemory(t *testing.T) string {
+func inMemory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "om-test-")
 	if err != nil {
@@ -77,9 +81,9 @@ func inMemory(t *testing.T) string {
 	return dir
 }
 
-// options are those of ticks each minute. The supervisor is this process.
+// options are those of ticks. The supervisor is this process.
 func (v *virtual) options() TickOptions {
-	return TickOptions{Period: time.Minute, Detach: func(journals string) (*Hands, error) {
+	return TickOptions{Period: v.every, Detach: func(journals string) (*Hands, error) {
 		pid := os.Getpid()
 		began, err := state.ProcessStart(pid)
 		if err != nil {
@@ -120,15 +124,20 @@ func (v *virtual) take(path string, jobs []task.Job) error {
 		v.starts = append(v.starts, s)
 		v.jobs = append(v.jobs, j)
 		v.mu.Unlock()
-		o := task.Outcome{RunID: j.RunID, State: task.Complete, StartedAt: now, EndedAt: now.Add(v.last[j.ID.RID])}
+		takes := v.last[j.ID.RID]
+		o := task.Outcome{RunID: j.RunID, State: task.Complete, StartedAt: now}
 		if s.attempt <= fmt.Sprint(v.fails[j.ID.RID]) {
 			o.State, o.ExitCode = task.Failed, 1
 		}
+		if j.Timeout > 0 && takes > j.Timeout {
+			takes, o.State, o.ExitCode = j.Timeout, task.TimedOut, 0
+		}
+		o.EndedAt = now.Add(takes)
 		line, err := json.Marshal(task.Ended{ID: j.ID, Record: j.Record, Outcome: o})
 		if err != nil {
 			return err
 		}
-		v.after(v.last[j.ID.RID], func() { v.put(path, string(line)) })
+		v.after(takes, func() { v.put(path, string(line)) })
 	}
 	return nil
 }

@@ -112,6 +112,17 @@ func (d *DB) LastEnded(ctx context.Context, service string) (map[string]task.Run
 	return last, err
 }
 
+// Took returns how long the last runs of a task took that were complete, the newest first: at most limit.
+func (d *DB) Took(ctx context.Context, id task.ID, limit int) ([]time.Duration, error) {
+	var all []time.Duration
+	err := d.read(ctx, 1, func(v row) error {
+		all = append(all, time.Duration(v.num(0))*time.Microsecond)
+		return nil
+	}, "SELECT ended_at-started_at FROM run WHERE service=? AND rid=? AND state='complete' AND started_at<=ended_at ORDER BY id DESC LIMIT ?",
+		id.Service, id.RID, int64(limit))
+	return all, err
+}
+
 // Declines returns the runs that did not happen that q chooses, newest first. Its State is not looked at.
 func (d *DB) Declines(ctx context.Context, q Query) ([]task.Decline, error) {
 	var all []task.Decline

@@ -1,0 +1,495 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"om/resource"
+	"om/schedule"
+	"om/service"
+	"om/state"
+	"om/task"
+)
+
+const (
+	// unknownTake is how long runs of a task without a history are assumed to take.
+	unknownTake = 10 * time.Second
+	// lastRuns is how many of its last runs say how long a task takes.
+	lastRuns = 50
+	// loopPeriod is how exact a daemon is: the period of its ticks.
+	loopPeriod = time.Second
+	// simPresent is how near to now a simulation begins where the record is.
+	simPresent = time.Minute
+)
+
+// newSimulation prepares a simulation: it reads the services, and what is on record of them.
+func (e *Engine) newSimulation(ctx context.Context, req SimulateRequest, each func(Simulated) error) (*simulator, error) {
+	if err := req.check(); err != nil {
+		return nil, err
+	}
+	req.From, req.To = req.From.Truncate(time.Microsecond).UTC(), req.To.Truncate(time.Microsecond).UTC()
+	req.Down = joined(req.Down)
+	m := &simulator{
+		req: req, each: each, now: req.From, holder: task.Holder{BootID: "simulated", PID: 1, PIDStart: 1},
+		services: map[string]*service.Service{}, tasks: map[task.ID]*simTask{}, waited: map[simSlot]string{},
+		report: SimulateReport{From: req.From, To: req.To}, upFrom: sinceBoot(),
+	}
+	m.db = newMemory(m)
+	m.walk = walk{until: req.From, window: firstWindow, said: Simulated{Count: 1, Decision: SimRun, Reason: string(task.Scheduled), Attempt: 1, State: task.Complete}}
+	m.hands = Hands{PID: m.holder.PID, PIDStart: m.holder.PIDStart, Give: m.give, Close: func() error { return nil }}
+	m.engine = &Engine{
+		ConfigDir: e.ConfigDir, StateDir: e.StateDir, Node: e.Node, Now: func() time.Time { return m.now }, Program: e.Program, EUID: e.EUID,
+		By: e.By, Users: e.Users, Reading: true, sinceBoot: m.uptime, sim: m,
+	}
+	m.engine.Node.Metrics, m.engine.Node.WaitTimeSync = "", 0
+	if req.Node != "" {
+		m.engine.Node.Name = strings.ToLower(req.Node)
+	}
+	m.s = &scheduler{
+		Engine: m.engine, options: TickOptions{Period: loopPeriod}, node: m.db, bootID: m.holder.BootID, now: req.From, began: req.From,
+		up: m.upFrom, report: &TickReport{At: req.From}, looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
+		crew: slices.Repeat([]*Hands{&m.hands}, mostAtOnce), loops: true, cleared: true, peak: time.Unix(math.MaxInt32<<2, 0),
+		last: clockReading{At: req.From, Up: m.upFrom, Boot: m.holder.BootID},
+	}
+	return m, m.begin(ctx, e)
+}
+
+// joined are spans in order, those that overlap as one.
+func joined(spans []Span) []Span {
+	all := slices.Clone(spans)
+	slices.SortFunc(all, func(a, b Span) int { return a.From.Compare(b.From) })
+	var out []Span
+	for _, s := range all {
+		s = Span{s.From.UTC(), s.To.UTC()}
+		if n := len(out); n > 0 && !s.From.After(out[n-1].To) {
+			out[n-1].To = later(out[n-1].To, s.To)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// past is what is on record when a simulation begins.
+type past struct {
+	db      *state.DB // nil where there is none that counts
+	cursors map[string][]task.Cursor
+	present bool // the simulation begins where the record is
+	ahead   bool // it begins later
+}
+
+// begin reads all that there is to know.
+func (m *simulator) begin(ctx context.Context, real *Engine) error {
+	p, err := m.readPast(ctx, real)
+	if err != nil {
+		return err
+	}
+	if p.db != nil {
+		defer func() { _ = p.db.Close() }()
+	}
+	if boot, err := m.booted(ctx, real, p); err == nil && !boot.After(m.req.From) {
+		m.engine.Node.Boot = boot
+	}
+	paths := slices.Sorted(slices.Values(m.req.Paths))
+	for _, path := range paths {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := m.enter(ctx, real, p, path); err != nil {
+			return err
+		}
+	}
+	if err := m.known(); err != nil {
+		return err
+	}
+	m.assumptions()
+	if !p.present {
+		return nil
+	}
+	return m.resumeNode(ctx, real, p.db)
+}
+
+// booted is when the host was started, as ticks know it.
+func (m *simulator) booted(ctx context.Context, real *Engine, p past) (time.Time, error) {
+	id, err := state.BootID()
+	if err != nil || p.db == nil {
+		return BootTime()
+	}
+	return real.startOf(ctx, p.db, id, false)
+}
+
+// readPast opens the node's record where it says something about the time that is simulated.
+func (m *simulator) readPast(ctx context.Context, real *Engine) (past, error) {
+	var p past
+	now := real.Now()
+	if m.engine.Node.Name != real.Node.Name {
+		m.report.assume("the record of %s is not here: its schedules begin at %s, and nothing is frozen", m.engine.Node.Name, stamp(m.req.From))
+		return p, nil
+	}
+	db, err := m.openPast(ctx, filepath.Join(real.StateDir, "om.db"))
+	if errors.Is(err, task.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		m.report.assume("there is no record: the schedules begin at %s", stamp(m.req.From))
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	p.db = db
+	away := m.req.From.Sub(now)
+	p.present, p.ahead = away.Abs() <= simPresent, away > simPresent
+	switch {
+	case p.present:
+		m.report.assume("the schedules begin where the record is now")
+	case p.ahead:
+		m.report.assume("the slots up to %s count as decided; run counts and freezes are those of now", stamp(m.req.From))
+	default:
+		m.report.assume("the schedules begin at %s, which is in the past: what is on record since counts for nothing", stamp(m.req.From))
+		return p, nil
+	}
+	if p.cursors, err = cursorsIn(ctx, db, ""); err != nil {
+		return p, err
+	}
+	m.db.freezes, err = db.AllFrozen(ctx)
+	return p, err
+}
+
+func stamp(t time.Time) string { return t.Format(time.RFC3339) }
+
+// openPast opens a record for reading alone.
+func (m *simulator) openPast(ctx context.Context, path string) (*state.DB, error) {
+	if m.engine.EUID == 0 {
+		if err := task.Trusted(path); err != nil {
+			return nil, err
+		}
+	}
+	return state.Open(ctx, state.Options{Path: path, ReadOnly: true, Now: m.engine.Now})
+}
+
+func cursorsIn(ctx context.Context, db *state.DB, service string) (map[string][]task.Cursor, error) {
+	all, err := db.Cursors(ctx, service)
+	by := map[string][]task.Cursor{}
+	for _, c := range all {
+		by[c.Task.Service] = append(by[c.Task.Service], c)
+	}
+	return by, err
+}
+
+// enter enters a service and its tasks.
+func (m *simulator) enter(ctx context.Context, real *Engine, p past, path string) error {
+	svc, err := m.load(ctx, p, path)
+	if err != nil {
+		if len(m.req.Paths) == 1 {
+			return err
+		}
+		m.report.Unusable++
+		m.report.Problems = append(m.report.Problems, "service "+path+": "+task.Text(err))
+		return nil
+	}
+	own := m.ownPast(ctx, svc)
+	if own != nil {
+		defer func() { _ = own.Close() }()
+	}
+	had, history := p.cursors[path], cmp.Or(own, p.db)
+	if own != nil {
+		if all, err := cursorsIn(ctx, own, path); err == nil && (p.present || p.ahead) {
+			had = all[path]
+		}
+	}
+	for i := range svc.Tasks {
+		t := &svc.Tasks[i]
+		known := &simTask{}
+		if t.Schedule != "" {
+			known.cal, known.err = m.engine.Node.Calendar(t, m.engine.Node.Seed(t))
+		}
+		m.tasks[t.ID] = known
+	}
+	cursors := m.s.place(svc, had)
+	svc.StateFile = "" // one record has all
+	for i := range svc.Tasks {
+		svc.Tasks[i].Notify = task.Notify{}
+	}
+	m.services[path] = svc
+	l := &looked{svc: svc, db: m.db, avail: m.avail(svc), probed: true}
+	m.s.looked[path] = l
+	m.report.Services++
+	if err := m.enterTasks(ctx, p, l, cursors, history); err != nil {
+		return err
+	}
+	if err := m.remember(ctx, svc, history); err != nil || own == nil || !p.present {
+		return err
+	}
+	return m.resume(ctx, real, own)
+}
+
+// known refuses names of tasks and resources that are nobody's.
+func (m *simulator) known() error {
+	names := map[string]bool{"": true}
+	for path, svc := range m.services {
+		all := []string{"avail", "overall"}
+		for i := range svc.Resources {
+			all = append(all, svc.Resources[i].RID)
+		}
+		for i := range svc.Tasks {
+			all = append(all, svc.Tasks[i].ID.RID)
+		}
+		for _, rid := range all {
+			names[rid], names[path+"/"+rid] = true, true
+		}
+	}
+	asked := slices.Concat(m.req.Fail, slices.Collect(maps.Keys(m.req.Take)), slices.Collect(maps.Keys(m.req.States)))
+	for _, name := range asked {
+		if !names[name] && len(m.services) > 0 {
+			return task.Errorf(task.ErrNotFound, "%q: no task or resource of the services that are simulated", name)
+		}
+	}
+	return nil
+}
+
+// load reads a service as it is scheduled: the last version without errors.
+func (m *simulator) load(ctx context.Context, p past, path string) (*service.Service, error) {
+	if p.db != nil {
+		stamp, known, err := p.db.StampOf(ctx, path)
+		if file, bad := service.File(m.engine.ConfigDir, path); err == nil && bad == nil && known && stamp.Error != "" && stamp.Good != nil {
+			m.report.assume("service %s: its file has errors, and the last version without goes on", path)
+			return service.Parse(file, path, stamp.Good, m.engine.Node), nil
+		}
+	}
+	svc, err := m.engine.Load(path)
+	if err == nil && len(svc.Quarantined()) > 0 {
+		m.report.Problems = append(m.report.Problems, "service "+path+": "+firstProblem(svc)+" (what is right in it is simulated)")
+	}
+	return svc, err
+}
+
+// ownPast opens the record that a service has of its own; nil where it has none, or that is not here.
+func (m *simulator) ownPast(ctx context.Context, svc *service.Service) *state.DB {
+	if svc.StateFile == "" {
+		return nil
+	}
+	own, err := m.openPast(ctx, svc.StateFile)
+	if err == nil {
+		return own
+	}
+	m.report.assume("service %s: its record can't be read here, and it is simulated as if it came without a history: %s", svc.Path, task.Text(err))
+	return nil
+}
+
+// avail is the state that a service is assumed to have.
+func (m *simulator) avail(svc *service.Service) task.Status {
+	if status, said := saidOf(m.req.States, task.ID{Service: svc.Path, RID: "avail"}); said {
+		return status
+	}
+	var all []task.Observation
+	for i := range svc.Resources {
+		r := &svc.Resources[i]
+		o := task.Observation{RID: r.RID, Status: task.Up, Optional: r.Optional, Disable: r.Disable, Standby: r.Standby}
+		if status, said := saidOf(m.req.States, task.ID{Service: svc.Path, RID: r.RID}); said {
+			o.Status = status
+		}
+		all = append(all, o)
+	}
+	avail, _ := resource.Aggregate(all)
+	return avail
+}
+
+func (m *simulator) enterTasks(ctx context.Context, p past, l *looked, cursors []task.Cursor, history *state.DB) error {
+	slices.SortFunc(cursors, func(a, b task.Cursor) int { return cmp.Compare(a.Task.RID, b.Task.RID) }) // as a record has them
+	picked := map[task.ID]bool{}
+	for _, x := range m.req.Select.Pick(l.svc.Tasks) {
+		picked[x.Task.ID] = true
+	}
+	for _, c := range cursors {
+		t, _ := l.svc.Task(c.Task.RID)
+		if !picked[c.Task] || t.Schedule == "" {
+			continue
+		}
+		m.report.Tasks++
+		if why, err := m.never(ctx, l, &t); why != "" || err != nil {
+			m.report.Left = append(m.report.Left, SimulatedNot{c.Task.Service, c.Task.RID, why})
+			if err != nil {
+				return err
+			}
+		}
+		known := m.tasks[c.Task]
+		_, known.fails = named(m.req.Fail, c.Task)
+		var err error
+		if known.takes, err = m.takes(ctx, history, c.Task); err != nil {
+			return err
+		}
+		if known.limit = t.Timeout; t.Plan.Deadline > 0 && (known.limit == 0 || t.Plan.Deadline < known.limit) {
+			known.limit = t.Plan.Deadline
+		}
+		known.calm = m.calm(&t, known)
+		if p.ahead {
+			c = m.moveOn(l.svc, &t, c, known.cal)
+		}
+		m.db.add(c)
+	}
+	return nil
+}
+
+func named(list []string, id task.ID) (string, bool) {
+	i := slices.IndexFunc(list, func(name string) bool { return name == id.RID || name == id.String() })
+	if i < 0 {
+		return "", false
+	}
+	return list[i], true
+}
+
+// never says why a task has no slots here.
+func (m *simulator) never(ctx context.Context, l *looked, t *task.Task) (string, error) {
+	if why := neverScheduled(l.svc, t); why != "" {
+		return why, nil
+	}
+	away, err := m.s.away(ctx, l, t)
+	if !l.several() {
+		away = ""
+	}
+	return away, err
+}
+
+// moveOn passes over the slots up to the begin of the simulation.
+func (m *simulator) moveOn(svc *service.Service, t *task.Task, c task.Cursor, cal *schedule.Schedule) task.Cursor {
+	c.Retry = task.Retrying{}
+	if cal != nil {
+		if slot, _, ok := cal.Latest(c.At, m.req.From.Add(-1)); ok {
+			c.At = cal.Decided(slot, m.req.From)
+		}
+	}
+	c.Next = m.engine.nextLook(svc, t, c)
+	return c
+}
+
+// takes is how long runs of a task are assumed to take.
+func (m *simulator) takes(ctx context.Context, db *state.DB, id task.ID) (time.Duration, error) {
+	fixed, said := saidOf(m.req.Take, id)
+	if said && (m.req.Percentile == 0 || m.req.Take[id.String()] != 0 || m.req.Take[id.RID] != 0) {
+		return fixed, nil
+	}
+	if db != nil {
+		took, err := db.Took(ctx, id, lastRuns)
+		if err != nil {
+			return 0, err
+		}
+		if len(took) > 0 {
+			slices.Sort(took)
+			m.measured++
+			return percentile(took, m.req.Percentile), nil
+		}
+	}
+	m.unknown++
+	if said {
+		return fixed, nil
+	}
+	return unknownTake, nil
+}
+
+// resume enters what goes on in a record: slots that wait, and runs in progress, of the tasks that are simulated.
+func (m *simulator) resume(ctx context.Context, real *Engine, db *state.DB) error {
+	pending, err := db.Pending(ctx, task.ID{})
+	if err != nil {
+		return err
+	}
+	for _, slot := range pending {
+		if k := m.db.tasks[slot.Task]; k != nil {
+			m.db.enter(k, []task.Slot{slot})
+			m.waited[simSlot{slot.Task, slot.At.Unix()}] = slot.Reason
+		}
+	}
+	running, err := db.Running(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	for _, run := range running {
+		k := m.db.tasks[run.Task]
+		if k == nil || !real.alive(run) {
+			continue
+		}
+		run.BootID, run.PID, run.PIDStart = m.holder.BootID, m.holder.PID, m.holder.PIDStart
+		m.db.claim(k, run)
+		known := m.tasks[run.Task]
+		end := known.end(run.Task, run.ID, run.StartedAt, known.limit)
+		end.at = max(end.at, m.req.From.UnixMicro())
+		m.willEnd(end)
+	}
+	return nil
+}
+
+// resumeNode is resume for what only the node's record has: locks, and the clock at the last tick.
+func (m *simulator) resumeNode(ctx context.Context, real *Engine, db *state.DB) error {
+	if err := m.resume(ctx, real, db); err != nil {
+		return err
+	}
+	holds, err := db.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if k := m.db.runs[h.Run.ID]; k != nil {
+			m.db.holds = append(m.db.holds, h)
+		}
+	}
+	text, err := db.Fact(ctx, factTick)
+	var last clockReading
+	if err != nil || text == "" || json.Unmarshal([]byte(text), &last) != nil {
+		return err
+	}
+	if boot, err := state.BootID(); err == nil && last.Boot == boot {
+		last.Boot = m.holder.BootID
+	}
+	m.s.last = last
+	return nil
+}
+
+// remember enters how the tasks ended last that others of a service require.
+func (m *simulator) remember(ctx context.Context, svc *service.Service, db *state.DB) error {
+	required := func(t task.Task) bool {
+		return slices.ContainsFunc(t.Requires, func(r task.Requirement) bool { return strings.HasPrefix(r.Subject, "task#") })
+	}
+	if db == nil || !slices.ContainsFunc(svc.Tasks, required) {
+		return nil
+	}
+	last, err := db.LastEnded(ctx, svc.Path)
+	for _, run := range last {
+		k := m.db.tasks[run.Task]
+		if k == nil {
+			k = m.db.add(task.Cursor{Task: run.Task})
+		}
+		k.ended = append(k.ended, run)
+	}
+	return err
+}
+
+// assumptions tells what is assumed of runs and resources.
+func (m *simulator) assumptions() {
+	if m.measured > 0 {
+		m.report.assume("runs take as long as the last ones of their task: percentile %d of up to %d (tasks: %d)", cmp.Or(m.req.Percentile, 50), lastRuns, m.measured)
+	}
+	if d, said := m.req.Take[""]; m.unknown > 0 && !said {
+		m.report.assume("runs of tasks without a history take %s (tasks: %d)", unknownTake, m.unknown)
+	} else if said {
+		m.report.assume("runs of which nothing else is known take %s", d)
+	}
+	m.report.assume("runs succeed, unless they take longer than their timeout or are said to fail")
+	depends := func(svc *service.Service) bool {
+		return slices.ContainsFunc(svc.Resources, followed) || slices.ContainsFunc(svc.Tasks, func(t task.Task) bool { return len(t.Requires) > 0 })
+	}
+	for _, svc := range m.services {
+		if depends(svc) {
+			m.report.assume("resources are up, or as requirements ask for them, where nothing else is said")
+			break
+		}
+	}
+	if m.req.Select != (Selection{}) {
+		m.report.assume("only tasks that match %s run", m.req.Select)
+	}
+}
