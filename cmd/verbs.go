@@ -23,6 +23,7 @@ func verbs() []verb {
 		{"show", "Show one run in full", true, true, showVerb},
 		{"logs", "Print what runs wrote", false, true, logsVerb},
 		{"ls", "List the services and their tasks", true, true, lsVerb},
+		{"simulate", "Tell what will be decided about each slot of a time to come", true, true, simulateVerb},
 		{"schedule", "Tell what a schedule means, and when it is due", true, false, scheduleVerb},
 		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
 		{"doctor", "Look for what keeps tasks from running as they should", true, true, doctorVerb},
