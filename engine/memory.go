@@ -366,7 +366,7 @@ type dueItem struct {
 	memo  *memo
 }
 
-func (a dueItem) before(b dueItem) bool { return a.at < b.at || a.at == b.at && a.place < b.place }
+func (a dueItem) before(b dueItem) bool { return a.at < b.at || a.at == b.at && a.place < b.place } //nolint:unused // heap4 uses it
 
 // heap4 is a heap with four children to a node, the first at the top.
 type heap4[T interface{ before(other T) bool }] []T

@@ -88,15 +88,15 @@ type past struct {
 }
 
 // begin reads all that there is to know.
-func (m *simulator) begin(ctx context.Context, real *Engine) error {
-	p, err := m.readPast(ctx, real)
+func (m *simulator) begin(ctx context.Context, host *Engine) error {
+	p, err := m.readPast(ctx, host)
 	if err != nil {
 		return err
 	}
 	if p.db != nil {
 		defer func() { _ = p.db.Close() }()
 	}
-	if boot, err := m.booted(ctx, real, p); err == nil && !boot.After(m.req.From) {
+	if boot, err := m.booted(ctx, host, p); err == nil && !boot.After(m.req.From) {
 		m.engine.Node.Boot = boot
 	}
 	paths := slices.Sorted(slices.Values(m.req.Paths))
@@ -104,7 +104,7 @@ func (m *simulator) begin(ctx context.Context, real *Engine) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := m.enter(ctx, real, p, path); err != nil {
+		if err := m.enter(ctx, host, p, path); err != nil {
 			return err
 		}
 	}
@@ -115,27 +115,27 @@ func (m *simulator) begin(ctx context.Context, real *Engine) error {
 	if !p.present {
 		return nil
 	}
-	return m.resumeNode(ctx, real, p.db)
+	return m.resumeNode(ctx, host, p.db)
 }
 
 // booted is when the host was started, as ticks know it.
-func (m *simulator) booted(ctx context.Context, real *Engine, p past) (time.Time, error) {
+func (m *simulator) booted(ctx context.Context, host *Engine, p past) (time.Time, error) {
 	id, err := state.BootID()
 	if err != nil || p.db == nil {
 		return BootTime()
 	}
-	return real.startOf(ctx, p.db, id, false)
+	return host.startOf(ctx, p.db, id, false)
 }
 
 // readPast opens the node's record where it says something about the time that is simulated.
-func (m *simulator) readPast(ctx context.Context, real *Engine) (past, error) {
+func (m *simulator) readPast(ctx context.Context, host *Engine) (past, error) {
 	var p past
-	now := real.Now()
-	if m.engine.Node.Name != real.Node.Name {
+	now := host.Now()
+	if m.engine.Node.Name != host.Node.Name {
 		m.report.assume("the record of %s is not here: its schedules begin at %s, and nothing is frozen", m.engine.Node.Name, stamp(m.req.From))
 		return p, nil
 	}
-	db, err := m.openPast(ctx, filepath.Join(real.StateDir, "om.db"))
+	db, err := m.openPast(ctx, filepath.Join(host.StateDir, "om.db"))
 	if errors.Is(err, task.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		m.report.assume("there is no record: the schedules begin at %s", stamp(m.req.From))
 		return p, nil
@@ -184,7 +184,7 @@ func cursorsIn(ctx context.Context, db *state.DB, service string) (map[string][]
 }
 
 // enter enters a service and its tasks.
-func (m *simulator) enter(ctx context.Context, real *Engine, p past, path string) error {
+func (m *simulator) enter(ctx context.Context, host *Engine, p past, path string) error {
 	svc, err := m.load(ctx, p, path)
 	if err != nil {
 		if len(m.req.Paths) == 1 {
@@ -199,25 +199,12 @@ func (m *simulator) enter(ctx context.Context, real *Engine, p past, path string
 		defer func() { _ = own.Close() }()
 	}
 	had, history := p.cursors[path], cmp.Or(own, p.db)
-	if own != nil {
-		if all, err := cursorsIn(ctx, own, path); err == nil && (p.present || p.ahead) {
-			had = all[path]
+	if own != nil && (p.present || p.ahead) {
+		if had, err = own.Cursors(ctx, path); err != nil {
+			return err
 		}
 	}
-	for i := range svc.Tasks {
-		t := &svc.Tasks[i]
-		known := &simTask{}
-		if t.Schedule != "" {
-			known.cal, known.err = m.engine.Node.Calendar(t, m.engine.Node.Seed(t))
-		}
-		m.tasks[t.ID] = known
-	}
-	cursors := m.s.place(svc, had)
-	svc.StateFile = "" // one record has all
-	for i := range svc.Tasks {
-		svc.Tasks[i].Notify = task.Notify{}
-	}
-	m.services[path] = svc
+	cursors := m.enterService(svc, had)
 	l := &looked{svc: svc, db: m.db, avail: m.avail(svc), probed: true}
 	m.s.looked[path] = l
 	m.report.Services++
@@ -227,7 +214,27 @@ func (m *simulator) enter(ctx context.Context, real *Engine, p past, path string
 	if err := m.remember(ctx, svc, history); err != nil || own == nil || !p.present {
 		return err
 	}
-	return m.resume(ctx, real, own)
+	return m.resume(ctx, host, own)
+}
+
+// enterService enters what is known of the tasks of a service beforehand, and returns their cursors.
+func (m *simulator) enterService(svc *service.Service, had []task.Cursor) []task.Cursor {
+	for i := range svc.Tasks {
+		t := &svc.Tasks[i]
+		known := &simTask{}
+		if t.Schedule != "" {
+			known.cal, known.err = m.engine.Node.Calendar(t, m.engine.Node.Seed(t))
+		}
+		m.tasks[t.ID] = known
+	}
+	cursors := m.s.place(svc, had)
+	slices.SortFunc(cursors, func(a, b task.Cursor) int { return cmp.Compare(a.Task.RID, b.Task.RID) }) // as a record has them
+	svc.StateFile = ""                                                                                  // one record has all
+	for i := range svc.Tasks {
+		svc.Tasks[i].Notify = task.Notify{}
+	}
+	m.services[svc.Path] = svc
+	return cursors
 }
 
 // known refuses names of tasks and resources that are nobody's.
@@ -302,7 +309,6 @@ func (m *simulator) avail(svc *service.Service) task.Status {
 }
 
 func (m *simulator) enterTasks(ctx context.Context, p past, l *looked, cursors []task.Cursor, history *state.DB) error {
-	slices.SortFunc(cursors, func(a, b task.Cursor) int { return cmp.Compare(a.Task.RID, b.Task.RID) }) // as a record has them
 	picked := map[task.ID]bool{}
 	for _, x := range m.req.Select.Pick(l.svc.Tasks) {
 		picked[x.Task.ID] = true
@@ -312,37 +318,42 @@ func (m *simulator) enterTasks(ctx context.Context, p past, l *looked, cursors [
 		if !picked[c.Task] || t.Schedule == "" {
 			continue
 		}
-		m.report.Tasks++
-		if why, err := m.never(ctx, l, &t); why != "" || err != nil {
-			m.report.Left = append(m.report.Left, SimulatedNot{c.Task.Service, c.Task.RID, why})
-			if err != nil {
-				return err
-			}
-		}
-		known := m.tasks[c.Task]
-		_, known.fails = named(m.req.Fail, c.Task)
-		var err error
-		if known.takes, err = m.takes(ctx, history, c.Task); err != nil {
+		if err := m.enterTask(ctx, l, &t, history); err != nil {
 			return err
 		}
-		if known.limit = t.Timeout; t.Plan.Deadline > 0 && (known.limit == 0 || t.Plan.Deadline < known.limit) {
-			known.limit = t.Plan.Deadline
-		}
-		known.calm = m.calm(&t, known)
 		if p.ahead {
-			c = m.moveOn(l.svc, &t, c, known.cal)
+			c = m.moveOn(l.svc, &t, c, m.tasks[c.Task].cal)
 		}
 		m.db.add(c)
 	}
 	return nil
 }
 
-func named(list []string, id task.ID) (string, bool) {
-	i := slices.IndexFunc(list, func(name string) bool { return name == id.RID || name == id.String() })
-	if i < 0 {
-		return "", false
+// enterTask notes what is assumed of a task.
+func (m *simulator) enterTask(ctx context.Context, l *looked, t *task.Task, history *state.DB) error {
+	m.report.Tasks++
+	why, err := m.never(ctx, l, t)
+	if why != "" {
+		m.report.Left = append(m.report.Left, SimulatedNot{t.ID.Service, t.ID.RID, why})
 	}
-	return list[i], true
+	if err != nil {
+		return err
+	}
+	known := m.tasks[t.ID]
+	known.fails = named(m.req.Fail, t.ID)
+	if known.takes, err = m.takes(ctx, history, t.ID); err != nil {
+		return err
+	}
+	if known.limit = t.Timeout; t.Plan.Deadline > 0 && (known.limit == 0 || t.Plan.Deadline < known.limit) {
+		known.limit = t.Plan.Deadline
+	}
+	known.calm = m.calm(t, known)
+	return nil
+}
+
+// named says that a list has a task, by its rid or its whole name.
+func named(list []string, id task.ID) bool {
+	return slices.ContainsFunc(list, func(name string) bool { return name == id.RID || name == id.String() })
 }
 
 // never says why a task has no slots here.
@@ -394,7 +405,7 @@ func (m *simulator) takes(ctx context.Context, db *state.DB, id task.ID) (time.D
 }
 
 // resume enters what goes on in a record: slots that wait, and runs in progress, of the tasks that are simulated.
-func (m *simulator) resume(ctx context.Context, real *Engine, db *state.DB) error {
+func (m *simulator) resume(ctx context.Context, host *Engine, db *state.DB) error {
 	pending, err := db.Pending(ctx, task.ID{})
 	if err != nil {
 		return err
@@ -411,7 +422,7 @@ func (m *simulator) resume(ctx context.Context, real *Engine, db *state.DB) erro
 	}
 	for _, run := range running {
 		k := m.db.tasks[run.Task]
-		if k == nil || !real.alive(run) {
+		if k == nil || !host.alive(run) {
 			continue
 		}
 		run.BootID, run.PID, run.PIDStart = m.holder.BootID, m.holder.PID, m.holder.PIDStart
@@ -425,8 +436,8 @@ func (m *simulator) resume(ctx context.Context, real *Engine, db *state.DB) erro
 }
 
 // resumeNode is resume for what only the node's record has: locks, and the clock at the last tick.
-func (m *simulator) resumeNode(ctx context.Context, real *Engine, db *state.DB) error {
-	if err := m.resume(ctx, real, db); err != nil {
+func (m *simulator) resumeNode(ctx context.Context, host *Engine, db *state.DB) error {
+	if err := m.resume(ctx, host, db); err != nil {
 		return err
 	}
 	holds, err := db.Holds(ctx)

@@ -68,7 +68,7 @@ type simEnd struct {
 	counted bool // elsewhere
 }
 
-func (a simEnd) before(b simEnd) bool { return a.at < b.at || a.at == b.at && a.nth < b.nth }
+func (a simEnd) before(b simEnd) bool { return a.at < b.at || a.at == b.at && a.nth < b.nth } //nolint:unused // heap4 uses it
 
 type simSlot struct {
 	task task.ID
@@ -242,7 +242,7 @@ func (m *simulator) next(ctx context.Context) (time.Time, error) {
 			next = earlier(next, time.Unix(w.steps[w.told].at, 0).UTC())
 		}
 	}
-	return later(next, m.now), err
+	return later(earlier(next, m.req.To), m.now), err
 }
 
 // turn is one turn of the loop at a moment. restart says that it is the first of a loop.

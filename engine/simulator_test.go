@@ -92,7 +92,7 @@ func mixedNode(t *testing.T) *virtual {
 		for id := range cals {
 			takes, _ := saidOf(mixedTakes(), id)
 			v.last[id.RID] = max(takes, v.last[id.RID])
-			if _, fails := named(mixedFails(), id); fails && id.Service == "b" {
+			if named(mixedFails(), id) && id.Service == "b" {
 				v.fails[id.RID] = 9
 			}
 		}

@@ -90,6 +90,7 @@ func (m *simulator) landFor(ctx context.Context, down Span) error {
 func (m *simulator) roll() {
 	w := &m.walk
 	from := w.until
+	m.countEnds(from.UnixMicro() - 1)
 	w.steps, w.told = w.steps[:0], 0
 	w.ends, w.over = append(w.ends[:0], w.ends[w.over:]...), 0
 	if d, down := m.off(from); down {

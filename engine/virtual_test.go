@@ -49,10 +49,10 @@ type start struct {
 	origin  task.Origin
 }
 
-func newVirtual(t testing.TB, files map[string]string) *virtual {
-	t.Helper()
-	dir := inMemory(t)
-	v := &virtual{TB: t, last: map[string]time.Duration{}, fails: map[string]int{}, every: time.Minute}
+func newVirtual(tb testing.TB, files map[string]string) *virtual {
+	tb.Helper()
+	dir := inMemory(tb)
+	v := &virtual{TB: tb, last: map[string]time.Duration{}, fails: map[string]int{}, every: time.Minute}
 	v.Engine = &Engine{
 		ConfigDir: filepath.Join(dir, "etc"), StateDir: filepath.Join(dir, "state"),
 		Node: service.Node{Name: "n1", Timezone: "UTC", Schedules: schedule.NewParser(time.LoadLocation)},
@@ -60,24 +60,24 @@ func newVirtual(t testing.TB, files map[string]string) *virtual {
 	}
 	v.sinceBoot = func() time.Duration { return v.Now().Sub(time.Unix(0, 0)) }
 	if err := os.MkdirAll(v.ConfigDir, 0o755); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(v.ConfigDir, name+".conf"), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return v
 }
 
 // inMemory is a folder without the waits of a disk, where there is one: a year has many barriers.
-func inMemory(t testing.TB) string {
-	t.Helper()
+func inMemory(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "om-test-")
 	if err != nil {
-		return t.TempDir()
+		return tb.TempDir()
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
