@@ -241,7 +241,7 @@ func (s *scheduler) tellGivenUp(ctx context.Context, v *view, started task.Run) 
 }
 
 // tellBefore tells how the attempt before one that was planned ended.
-func (e *Engine) tellBefore(ctx context.Context, db *state.DB, svc *service.Service, t *task.Task, r task.Retrying) {
+func (e *Engine) tellBefore(ctx context.Context, db record, svc *service.Service, t *task.Task, r task.Retrying) {
 	if r.At.IsZero() || !t.Notify.Any() {
 		return
 	}
