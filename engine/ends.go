@@ -142,7 +142,14 @@ func (e *Engine) followUp(ctx context.Context, db record, found *services, run t
 	if !again {
 		e.tellEnd(ctx, db, svc, t, run)
 	}
-	return nil
+	if t.Plan.Catchup != "all" || run.Origin != task.Catchup {
+		return nil
+	}
+	node, err := e.nodeRecord(ctx) // the next slot of the past may wait for this end
+	if err != nil {
+		return err
+	}
+	return node.Hasten(ctx, []task.ID{run.Task}, e.Now())
 }
 
 // planRetry puts down when the next attempt is due, unless it would come too late, and says whether there is one.

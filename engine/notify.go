@@ -143,7 +143,7 @@ func (s *scheduler) tellIdle(ctx context.Context, v *view) {
 	}
 }
 
-func (s *scheduler) tellSkippedFor(ctx context.Context, db *state.DB, t *task.Task, slots []task.Slot) error {
+func (s *scheduler) tellSkippedFor(ctx context.Context, db record, t *task.Task, slots []task.Slot) error {
 	key := "skipped " + t.ID.String()
 	fact, err := db.Fact(ctx, key)
 	if err != nil {
