@@ -105,7 +105,7 @@ func (a *app) history(o historyOptions) error {
 		q.State = append(q.State, task.RunState(word))
 	}
 	var err error
-	if q.Since, err = a.moment(o.since); err != nil {
+	if q.Since, err = a.ago("--since", o.since); err != nil {
 		return err
 	}
 	rows, err := a.gather(context.Background(), o, q)
@@ -127,8 +127,8 @@ func newest(x, y runRow) int {
 	return cmp.Compare(y.ID, x.ID)
 }
 
-// moment reads a time of the past: how long ago, or an RFC 3339 time; "" is none.
-func (a *app) moment(text string) (time.Time, error) {
+// ago reads the time of the past that a flag has: how long ago, or an RFC 3339 time; "" is none.
+func (a *app) ago(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -137,7 +137,7 @@ func (a *app) moment(text string) (time.Time, error) {
 	}
 	d, err := service.ParseDuration(text)
 	if err != nil {
-		return time.Time{}, usage("--since %q: wanted a duration (24h, 7d) or an RFC 3339 time", text)
+		return time.Time{}, usage("%s %q: wanted a duration (24h, 7d) or an RFC 3339 time", flag, text)
 	}
 	return a.Now().Add(-d), nil
 }

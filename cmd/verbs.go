@@ -20,6 +20,7 @@ func verbs() []verb {
 		{"print", "Print the status, the schedule, the file or the keywords", true, true, printVerb},
 		{"status", "Print the status: as print status", true, true, (*app).printStatusVerb},
 		{"history", "List runs, the newest first", true, true, historyVerb},
+		{"timeline", "Draw what ran, and when", true, true, timelineVerb},
 		{"show", "Show one run in full", true, true, showVerb},
 		{"logs", "Print what runs wrote", false, true, logsVerb},
 		{"ls", "List the services and their tasks", true, true, lsVerb},

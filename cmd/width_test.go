@@ -28,14 +28,14 @@ func TestWidth(t *testing.T) {
 		t.Fatal(err, string(out))
 	}
 	for _, cols := range []int{20, 40, 80, 132, 400} {
-		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "keywords"}, {"service", "print", "status"}} {
+		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "keywords"}, {"service", "print", "status"}, {"service", "timeline"}} {
 			out := onScreen(t, dir, cols, args...)
 			for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
 				if n := utf8.RuneCountInString(line); n > max(cols, leastOf(args)) {
 					t.Errorf("om %v on %d columns: a line of %d: %q", args, cols, n, line)
 				}
 			}
-			if want := map[string]string{"ls": "task#0", "history": "complete", "service": "last run complete"}[args[0]]; cols >= 80 && !strings.Contains(out, want) {
+			if want := map[string]string{"ls": "task#0", "history": "complete", "status": "last run complete", "timeline": "task#0"}[args[len(args)-1]]; cols >= 80 && !strings.Contains(out, want) {
 				t.Errorf("om %v on %d columns: no %q in\n%s", args, cols, want, out)
 			}
 		}

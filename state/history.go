@@ -17,6 +17,8 @@ type Query struct {
 	State   []task.RunState // of runs only
 	// Since and Before bound when the run was asked for: at or after Since, before Before.
 	Since, Before time.Time
+	// Open is of runs only: those that went on then, or began later.
+	Open time.Time
 	// ID is the beginning of an id.
 	ID string
 	// After is an id, or the beginning of one: of runs made after it.
@@ -36,6 +38,13 @@ const (
 
 // Runs returns the runs that q chooses, newest first.
 func (d *DB) Runs(ctx context.Context, q Query) ([]task.Run, error) {
+	var all []task.Run
+	err := d.EachRun(ctx, q, func(r task.Run) { all = append(all, r) })
+	return all, err
+}
+
+// EachRun calls each for what Runs would return, without keeping it.
+func (d *DB) EachRun(ctx context.Context, q Query, each func(task.Run)) error {
 	w := q.where("queued_at")
 	if len(q.State) > 0 {
 		w.in("state", len(q.State))
@@ -43,11 +52,15 @@ func (d *DB) Runs(ctx context.Context, q Query) ([]task.Run, error) {
 			w.args = append(w.args, string(s))
 		}
 	}
+	if !q.Open.IsZero() {
+		w.and("(ended_at IS NULL OR ended_at>=?)", instant(q.Open))
+	}
+	query := runFrom + w.String() + q.newest()
 	if q.Limit > 0 {
 		// Sorting ids is quick where sorting whole rows is not.
-		return d.runs(ctx, runFrom+" WHERE id IN(SELECT id FROM run"+w.String()+q.newest()+") ORDER BY id DESC", w.args...)
+		query = runFrom + " WHERE id IN(SELECT id FROM run" + w.String() + q.newest() + ") ORDER BY id DESC"
 	}
-	return d.runs(ctx, runFrom+w.String()+q.newest(), w.args...)
+	return d.read(ctx, runWidth, func(v row) error { each(readRun(v)); return nil }, query, w.args...)
 }
 
 // wholeID is the length of an id.
