@@ -26,6 +26,7 @@ func verbs() []verb {
 		{"ls", "List the services and their tasks", true, true, lsVerb},
 		{"simulate", "Tell what will be decided about each slot of a time to come", true, true, simulateVerb},
 		{"schedule", "Tell what a schedule means, and when it is due", true, false, scheduleVerb},
+		{"calendar", "Draw how much will run when, and find what collides", true, true, calendarVerb},
 		{"validate", "Check the files, and tell every problem", true, true, validateVerb},
 		{"doctor", "Look for what keeps tasks from running as they should", true, true, doctorVerb},
 		{"demo", "Show in a minute what om does, in a temporary folder", true, false, demoVerb},

@@ -28,7 +28,7 @@ func TestWidth(t *testing.T) {
 		t.Fatal(err, string(out))
 	}
 	for _, cols := range []int{20, 40, 80, 132, 400} {
-		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "keywords"}, {"service", "print", "status"}, {"service", "timeline"}} {
+		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "keywords"}, {"service", "print", "status"}, {"service", "timeline"}, {"calendar", "-q"}} {
 			out := onScreen(t, dir, cols, args...)
 			for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
 				if n := utf8.RuneCountInString(line); n > max(cols, leastOf(args)) {
