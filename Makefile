@@ -28,7 +28,7 @@ linter  := bin/tools/golangci-lint-$(GOLANGCI)
 nfpm    := bin/tools/nfpm-$(NFPM)
 sbom    := bin/tools/cyclonedx-gomod-$(CDXGOMOD)
 
-.PHONY: help build demo test race lint fmt fuzz soak bench cover man install uninstall package package-test failover-test
+.PHONY: help build demo test race lint fmt fuzz soak bench cover man pictures install uninstall package package-test failover-test
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ man: ## renders the manual pages in bin/man
 	@for page in man/*.[0-9]; do \
 		(set -x; mandoc -T html -O man=%N.%S.html $$page >bin/man/$${page#man/}.html && mandoc -T utf8 $$page >bin/man/$${page#man/}.txt) || exit 1; \
 	done
+
+pictures: ## makes the pictures of the README anew
+	$(GO) test -tags '$(TAGS)' -count=1 -run TestPictures ./cmd -update
 
 install: $(BIN)/om $(BIN)/omd ## installs om, omd, units, alerts, manual pages and completions; honours PREFIX and DESTDIR
 	install -D -m 0755 $(BIN)/om $(bindir)/om
