@@ -94,29 +94,38 @@ func (e *Engine) kill(ctx context.Context, db *state.DB, s *service.Service, run
 
 // endRun is kill, for the reason that is given, by the signals of t.
 func (e *Engine) endRun(ctx context.Context, db record, s *service.Service, t task.Task, run task.Run, reason string) (task.Run, error) {
-	marker := e.cancelFile(s, run)
-	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
+	again, err := e.endProcesses(ctx, s, t, run, reason)
+	if err != nil {
 		return run, err
 	}
+	end, err := e.awaitEnd(ctx, db, run, reason, again)
+	if end.State.Final() {
+		_ = os.Remove(e.cancelFile(s, run)) // else it is still to be read
+	}
+	return end, err
+}
+
+// endProcesses leaves word for the supervisor of a run, and ends its processes; again does so once more.
+func (e *Engine) endProcesses(ctx context.Context, s *service.Service, t task.Task, run task.Run, reason string) (again func() error, err error) {
+	marker := e.cancelFile(s, run)
+	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
+		return nil, err
+	}
 	if err := writeNew(marker, []byte(reason)); err != nil && !errors.Is(err, fs.ErrExist) {
-		return run, fmt.Errorf("run %s: %w", run.ID, err)
+		return nil, fmt.Errorf("run %s: %w", run.ID, err)
 	}
 	sig, wait := task.SignalNumber(cmp.Or(t.StopSignal, "SIGTERM")), t.StopTimeout
 	if wait == 0 {
 		wait = 10 * time.Second
 	}
-	if err := task.EndTree(ctx, run.ID, sig, wait); err != nil {
+	again = func() error { return task.EndTree(ctx, run.ID, sig, wait) }
+	if err := again(); err != nil {
 		if ctx.Err() != nil {
 			err = unrecorded(run)
 		}
-		return run, err
+		return nil, err
 	}
-	again := func() error { return task.EndTree(ctx, run.ID, sig, wait) }
-	end, err := e.awaitEnd(ctx, db, run, reason, again)
-	if end.State.Final() {
-		_ = os.Remove(marker) // else it is still to be read
-	}
-	return end, err
+	return again, nil
 }
 
 // awaitEnd waits until the run's supervisor has settled it, or settles it where there is none.
@@ -169,7 +178,8 @@ func (e *Engine) settleDead(ctx context.Context, db record, run task.Run, reason
 	return db.Run(ctx, run.ID)
 }
 
-// cancelFile is the file that tells the supervisor of a run that a person ends it, and why.
+// cancelFile is the file that tells the supervisor of a run that it is ended, and why. It is on the node, also where the
+// service has its own record: that may have left with its filesystem.
 func (e *Engine) cancelFile(s *service.Service, run task.Run) string {
-	return filepath.Join(e.outputDir(s, run.Task.RID), run.ID+".cancel")
+	return filepath.Join(e.StateDir, "output", s.Path, run.Task.RID, run.ID+".cancel")
 }

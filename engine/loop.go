@@ -67,8 +67,9 @@ type loop struct {
 	watch *watcher
 	crew  []*Hands
 	given int
-	// endings are of runs that are replaced.
+	// endings are of runs that are replaced, or have lost what they need.
 	endings endings
+	guard   guard
 	rhythm  time.Duration // from one full turn to the next
 
 	open     map[string]bool // runs that go on, as far as is known
@@ -106,6 +107,8 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 	defer l.letGo()
 	l.endings.wake = func() { watch.wake(wakeEnds) }
 	defer l.endings.wait(l.aliveNow)
+	l.guard.wake = func() { watch.wake(wakeDue) }
+	defer l.guard.wait(l.aliveNow)
 	if o.Pulse > 0 {
 		pulse := time.NewTicker(o.Pulse)
 		defer pulse.Stop()
@@ -293,7 +296,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	if err != nil {
 		return err
 	}
-	s.crew, s.endings, s.loops = l.crew, &l.endings, true
+	s.crew, s.endings, s.guarding, s.loops = l.crew, &l.endings, &l.guard, true
 	defer func() { l.keep(s) }()
 	report.Problems = append(report.Problems, l.endings.problems()...)
 	if err := s.readClock(ctx); err != nil {
@@ -306,6 +309,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	}
 	if l.draining {
 		s.stalled("put off: the daemon was about to end")
+		s.guard(ctx, wake == wakeAll)
 		return s.noteClock(ctx)
 	}
 	if wake == wakeAll {
@@ -316,7 +320,9 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 			return err
 		}
 	}
-	return s.decideAndClean(ctx, wake == wakeAll)
+	failed := s.decideAndClean(ctx, wake == wakeAll)
+	s.guard(ctx, wake == wakeAll)
+	return failed
 }
 
 // keep keeps the supervisors for the next turn, or lets them go when they have had their share.
@@ -361,6 +367,9 @@ func (l *loop) pause(report *TickReport, failed error, full time.Time) (pause ti
 		return min(max(pause, 0), time.Second), wakeAll // what is in the way may be gone soon
 	}
 	if next := report.Next; !next.IsZero() && next.Sub(l.Now()) < pause {
+		pause, wake = next.Sub(l.Now()), wakeDue
+	}
+	if next := l.guard.next(); !next.IsZero() && next.Sub(l.Now()) < pause {
 		pause, wake = next.Sub(l.Now()), wakeDue
 	}
 	if len(report.Problems) > 0 {

@@ -47,13 +47,17 @@ func (e *Engine) seen(ctx context.Context, s *service.Service, db record, reqs [
 	if err != nil {
 		return nil, err
 	}
+	return see(ctx, p, s, reqs), nil
+}
+
+func see(ctx context.Context, p resource.Prober, s *service.Service, reqs []task.Requirement) []task.Seen {
 	seen := resource.Requirements(reqs, p.Probe(ctx, resource.Needed(reqs, s.Resources)))
 	for i, r := range reqs {
 		if !seen[i].Known && slices.Contains(s.Quarantined(), r.Subject) {
 			seen[i] = task.Seen{Known: true, Status: task.Undef, Detail: "its section in " + s.File + " is wrong"}
 		}
 	}
-	return seen, nil
+	return seen
 }
 
 // holderUp refuses to touch the service's own record unless the filesystem that holds it is up.

@@ -225,7 +225,9 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 	r.note(run.Task.RID, Info, res.Task.Command)
 	r.tellStart(&res.Task, run)
 	job.Started = func(pid int) { _ = r.db.NoteChild(ctx, run.ID, pid) } // the claim stands without it
-	outcome, err := task.Supervise(ctx, job, r.req.Live)
+	held, let := r.whileHeld(ctx, res.Task, run)
+	outcome, err := task.Supervise(held, job, r.req.Live)
+	let()
 	if err != nil {
 		outcome = couldNotStart(run, outcome, err, r.Now())
 		res.Err = err
@@ -245,6 +247,28 @@ func (r *runner) execute(ctx context.Context, res Result, run task.Run, job task
 		}
 	}
 	return res
+}
+
+// whileHeld is ctx, but ends, for that reason, with the requirements of a run whose task asks for that. let is to be
+// called when the run has ended.
+func (r *runner) whileHeld(ctx context.Context, t task.Task, run task.Run) (held context.Context, let func()) {
+	if !t.Watched() || run.Overrode("requirement") {
+		return ctx, func() {}
+	}
+	held, end := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for pause(held, watchEvery(t)) {
+			p, err := r.prober(held, r.svc, r.db)
+			if err != nil {
+				continue // nobody knows
+			}
+			if why := lost(held, p, r.svc, t); why != "" {
+				end(errors.New(why))
+			}
+		}
+	})
+	return held, func() { end(nil); watch.Wait() }
 }
 
 // claim takes the places that the run needs, of its locks and of its task.

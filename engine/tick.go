@@ -138,7 +138,8 @@ type scheduler struct {
 	trusted  sync.Map // of the folders of files, nil or why not
 
 	catchups int       // slots of the past that were started
-	endings  *endings  // of runs that are replaced
+	guarding *guard    // of runs in progress
+	endings  *endings  // of runs that are replaced, or have lost what they need
 	replaced []task.ID // their tasks
 	loops    bool      // there are turns to come: no end is waited for
 }
@@ -196,7 +197,7 @@ func (e *Engine) scheduler(ctx context.Context, o TickOptions, report *TickRepor
 	return &scheduler{
 		Engine: e, options: o, node: db, bootID: boot, now: report.At, began: report.At, report: report,
 		up:     e.uptime() + report.At.Sub(e.Now()), // who asks of another moment sets no clock
-		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{},
+		looked: map[string]*looked{}, done: map[task.ID]bool{}, endings: &endings{}, guarding: &guard{},
 	}, nil
 }
 
@@ -214,6 +215,7 @@ func (s *scheduler) tick(ctx context.Context) error {
 		return err
 	}
 	err := s.decideAndClean(ctx, true)
+	s.guardOnce(ctx)
 	_ = s.node.Tidy(ctx) // else the next tick does it
 	return err
 }

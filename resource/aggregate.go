@@ -19,10 +19,9 @@ func Aggregate(obs []task.Observation) (avail, overall task.Status) {
 		if o.Disable {
 			continue
 		}
-		wary := slices.ContainsFunc(o.Log, isWarning)
-		overall, warned = overall.Merge(o.Status), warned || wary
+		overall, warned = overall.Merge(o.Status), warned || slices.ContainsFunc(o.Log, isWarning)
 		if available(o) {
-			avail, blind = avail.Merge(o.Status), blind || wary && o.Status == task.Undef
+			avail, blind = avail.Merge(o.Status), blind || unknown(o)
 		}
 	}
 	avail, overall = avail.Shown(), overall.Shown()
@@ -56,15 +55,28 @@ func subject(name string, obs []task.Observation) task.Seen {
 	avail, overall := Aggregate(obs)
 	switch name {
 	case "avail":
-		return task.Seen{Status: avail, Known: true, Detail: notUp(obs, available)}
+		return whole(avail, obs, available)
 	case "overall":
-		return task.Seen{Status: overall, Known: true, Detail: notUp(obs, func(o task.Observation) bool { return !o.Disable })}
+		return whole(overall, obs, enabled)
 	}
 	i := slices.IndexFunc(obs, func(o task.Observation) bool { return o.RID == name })
 	if i < 0 {
 		return task.Seen{}
 	}
-	return task.Seen{Status: obs[i].Status, Known: true, Detail: detail(obs[i])}
+	return task.Seen{Status: obs[i].Status, Known: true, Detail: detail(obs[i]), Blind: unknown(obs[i])}
+}
+
+// whole is what is seen of the service as a whole, whose state is st by the resources that count.
+func whole(st task.Status, obs []task.Observation, counts func(task.Observation) bool) task.Seen {
+	blind := slices.ContainsFunc(obs, func(o task.Observation) bool { return counts(o) && unknown(o) })
+	return task.Seen{Status: st, Known: true, Detail: notUp(obs, counts), Blind: blind}
+}
+
+func enabled(o task.Observation) bool { return !o.Disable }
+
+// unknown says that a look failed: nobody knows the state.
+func unknown(o task.Observation) bool {
+	return o.Status == task.Undef && slices.ContainsFunc(o.Log, isWarning)
 }
 
 // detail is the first line of the log, without its level.

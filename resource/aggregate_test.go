@@ -124,3 +124,31 @@ func TestNeeded(t *testing.T) {
 		}
 	}
 }
+
+// TestBlind: what depends on a look that failed is blind; what is seen in a state, also a strange one, is not.
+func TestBlind(t *testing.T) {
+	reqs := []task.Requirement{{Subject: "fs#0"}, {Subject: "app#1"}, {Subject: "avail"}, {Subject: "overall"}}
+	failed := task.Observation{RID: "app#1", Status: task.Undef, Log: []string{"warn: check x: no answer within 10s"}}
+	optional, disabled := failed, failed
+	optional.Optional, disabled.Disable = true, true
+	for _, c := range []struct {
+		name string
+		app  task.Observation
+		want [4]bool
+	}{
+		{"all is seen", task.Observation{RID: "app#1", Status: task.Up}, [4]bool{}},
+		{"a look failed", failed, [4]bool{false, true, true, true}},
+		{"of an optional one", optional, [4]bool{false, true, false, true}},
+		{"of a disabled one", disabled, [4]bool{false, true, false, false}},
+		{"a warning", task.Observation{RID: "app#1", Status: task.Warn, Log: []string{"warn: strange"}}, [4]bool{}},
+		{"undef, as its check says", task.Observation{RID: "app#1", Status: task.Undef}, [4]bool{}},
+	} {
+		var got [4]bool
+		for i, s := range resource.Requirements(reqs, []task.Observation{{RID: "fs#0", Status: task.Up}, c.app}) {
+			got[i] = s.Blind
+		}
+		if got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

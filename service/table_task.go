@@ -260,7 +260,7 @@ var taskRows = [...]row{
 	{
 		name: "on_requirement_lost", kind: kindEnum, def: "let", choices: "let term", from: same, example: "term",
 		field: func(t *task.Task) any { return &t.Plan.RequirementLost },
-		text:  "What becomes of a run whose requirements stop holding: let it go on, or end it.",
+		text:  "What becomes of a run in progress, by schedule or by hand, whose requirements stop holding: let it go on, or term: end it as overlap = replace(term) does. It is cancelled then, with the reason, and not tried again: its next slot is. omd looks as often as requires_max_age says, om tick each time, and om run itself while it waits. A look that fails or is late ends nothing, nor is a run ended that was forced.",
 	},
 	{
 		name: "oom_score_adj", kind: kindInt, least: -1000, most: 1000, from: same, example: "500",
@@ -310,7 +310,7 @@ var taskRows = [...]row{
 	{
 		name: "requires_max_age", kind: kindDuration, def: "30s", from: same, example: "5s",
 		field: func(t *task.Task) any { return &t.RequiresMaxAge },
-		text:  "How old a state may be that decides about requirements.",
+		text:  "How often the requirements of a run in progress are looked at, where on_requirement_lost = term: at least once a minute, and at most once a second. What is decided about a start is always looked at anew.",
 	},
 	{
 		name: "requires_wait", kind: kindDuration, from: same, example: "15m",
@@ -375,7 +375,7 @@ var taskRows = [...]row{
 	{
 		name: "snooze", kind: kindDuration, def: "0", from: same, example: "1h",
 		field: func(t *task.Task) any { return &t.Snooze },
-		text:  "How long no alert is raised for the service once a run has begun.",
+		text:  "OpenSVC's time without alerts for the service once a run has begun. It is kept, and has no effect: notify_on says what is told of a task.",
 	},
 	{
 		name: "spread", kind: kindDuration, from: same, example: "15m",

@@ -41,6 +41,8 @@ type Seen struct {
 	Known bool
 	// Detail is what the probe had to say, if anything.
 	Detail string
+	// Blind is set where a look failed that the state depends on: nobody knows what it really is.
+	Blind bool
 }
 
 // Check is one question of a decision, with its answer and one sentence that says why.

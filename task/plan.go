@@ -39,6 +39,12 @@ const (
 	AtLeastOnce = "at-least-once"
 )
 
+// The values of the keyword on_requirement_lost.
+const (
+	LetGoOn = "let"
+	EndLost = "term"
+)
+
 // Lock is a name of which so many runs of a node may hold a place at once.
 type Lock struct {
 	Name   string

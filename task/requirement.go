@@ -37,6 +37,26 @@ func (r Requirement) StatesText(sep string) string {
 // Met reports whether a subject seen in state s satisfies the condition.
 func (r Requirement) Met(s Status) bool { return !r.Impossible && slices.Contains(r.States, s) }
 
+// Watched says that a run in progress of t is to end when one of its requirements is lost.
+func (t *Task) Watched() bool { return t.Plan.RequirementLost == EndLost && len(t.Requires) > 0 }
+
+// Lost says which requirement of a run in progress no longer holds; "" where all do. seen is as Facts.Seen. Here, other
+// than before a start, what could not be seen counts as it was: a probe that fails ends no run.
+func (t *Task) Lost(seen []Seen) string {
+	for i, r := range t.Requires {
+		s := Facts{Seen: seen}.seen(i)
+		if r.Impossible || !s.Known || s.Blind || s.Status == Undef || r.Met(s.Status) {
+			continue
+		}
+		text := "requirement lost: " + r.Subject + " is " + s.Status.String()
+		if s.Detail != "" {
+			text += " (" + s.Detail + ")"
+		}
+		return text
+	}
+	return ""
+}
+
 // ParseRequires reads the value of run_requires: conditions separated by white space, each
 // "subject" or "subject(state, state)". Without a list of states up and stdby up are accepted.
 // Subjects are resource ids, avail and overall; "impossible" never holds. An empty value has no

@@ -137,3 +137,34 @@ func requiresText(rs []task.Requirement) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// TestLost: a run in progress loses what is seen to be in another state, and nothing that could not be seen.
+func TestLost(t *testing.T) {
+	reqs, err := task.ParseRequires("fs#0 app#1(up,warn) impossible")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := task.Seen{Known: true, Status: task.Up}
+	for _, c := range []struct {
+		name    string
+		fs, app task.Seen
+		want    string
+	}{
+		{"all hold", up, up, ""},
+		{"the first is lost", task.Seen{Known: true, Status: task.Down}, up, "requirement lost: fs#0 is down"},
+		{"the second is", up, task.Seen{Known: true, Status: task.Down, Detail: "no process"}, "requirement lost: app#1 is down (no process)"},
+		{"another state", task.Seen{Known: true, Status: task.Warn}, up, "requirement lost: fs#0 is warn"},
+		{"gone from the file", task.Seen{}, up, ""},
+		{"not seen", task.Seen{Known: true, Status: task.Undef, Blind: true}, up, ""},
+		{"a part not seen", task.Seen{Known: true, Status: task.Warn, Blind: true}, up, ""},
+		{"undef", task.Seen{Known: true, Status: task.Undef}, up, ""},
+	} {
+		one := task.Task{Requires: reqs}
+		if got := one.Lost([]task.Seen{c.fs, c.app}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if one.Watched() {
+			t.Errorf("%s: it is watched, and did not ask for that", c.name)
+		}
+	}
+}

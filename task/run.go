@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -78,6 +79,9 @@ type Run struct {
 	CPU         time.Duration
 	Leftover    int // processes that were alive after the command ended
 }
+
+// Overrode says that a person overrode the check of this name to start the run.
+func (r Run) Overrode(check string) bool { return slices.Contains(strings.Fields(r.Forced), check) }
 
 // Outcome is how a run ended.
 type Outcome struct {
