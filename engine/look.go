@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -100,26 +101,28 @@ func (l *looked) own() bool { return l.svc != nil && l.svc.StateFile != "" }
 
 // several says that the service may run on other nodes too. Where it does not run then is no skip: another
 // node decides.
-func (l *looked) several() bool { return len(l.svc.Nodes) > 1 }
+func (l *looked) several() bool { return l.svc.Several() }
 
 // away says why scheduled runs of a task are not for this node now; "" if they are.
 func (s *scheduler) away(ctx context.Context, l *looked, t *task.Task) (string, error) {
-	on := t.Plan.RunOn
-	switch {
-	case len(on) == 1 && (on[0] == "any" || on[0] == "all-nodes"):
-		return "", nil
-	case len(on) == 0 || len(on) == 1 && on[0] == "active":
+	on := strings.Join(t.Plan.RunOn, " ")
+	switch one := l.svc.One(); {
+	case on == "" || on == service.OnActive:
 		return s.inactive(ctx, l)
-	case l.svc.On(on):
+	case on == service.OnAll, on == service.OnAny && !l.several():
+		return "", nil
+	case on == service.OnAny && !l.svc.On([]string{one}):
+		return "run_on = any: of several nodes, " + cmp.Or(one, "of which none is named,") + " is the one that runs it", nil
+	case on == service.OnAny, l.svc.On(t.Plan.RunOn):
 		return "", nil
 	}
-	return "run_on = " + strings.Join(on, " ") + " does not have this node", nil
+	return "run_on = " + on + " does not have this node", nil
 }
 
 // inactive says why this node's instance of a service is not the active one: see semantics of avail.
 func (s *scheduler) inactive(ctx context.Context, l *looked) (string, error) {
 	if !slices.ContainsFunc(l.svc.Resources, followed) {
-		if l.several() {
+		if l.several() && !l.svc.Alone() {
 			return "the service has several nodes and no resource to follow: run_on says where its tasks run", nil
 		}
 		return "", nil

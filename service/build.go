@@ -175,6 +175,8 @@ func (b *builder) task(sec *section) {
 	b.commands(sec, t)
 	b.requirements(sec, t)
 	b.adviseSchedule(sec, t)
+	b.runsOn(sec, t)
+	b.repeats(sec, t)
 	t.Disable = t.Disable || b.Disable
 	if sec.bad {
 		b.Tasks = b.Tasks[:len(b.Tasks)-1]
@@ -409,22 +411,5 @@ func (b *builder) requirements(sec *section, t *task.Task) {
 		}
 		local := strings.Contains(e.value, "{") // then another task may require something else by it
 		b.blame(sec, e, fault{r.Subject, "wanted a resource of this file, avail or overall", b.file.near(r.Subject, b.Sections)}, local)
-	}
-}
-
-// advise warns where nothing says which node a schedule is for.
-func (b *builder) advise() {
-	if len(b.Nodes) < 2 || len(b.Resources) > len(b.Tasks) {
-		return
-	}
-	for i := range b.Tasks {
-		t := &b.Tasks[i]
-		sec := b.file.section(t.ID.RID)
-		if t.Schedule != "" && b.effective(sec, "run_on") == nil {
-			b.report(sec, Problem{
-				Line: sec.line, Wanted: "wanted the keyword run_on: the service has several nodes and no resource to follow", Severity: Warning,
-				Hint: "run_on = " + b.Nodes[0] + " runs it there",
-			})
-		}
 	}
 }

@@ -178,6 +178,7 @@ func (b *builder) adviseSchedule(sec *section, t *task.Task) {
 		return
 	}
 	b.misread(sec, t)
+	b.tooFine(sec, t)
 	b.attended(sec, t)
 	b.limited(sec, t)
 }
@@ -236,4 +237,62 @@ func (b *builder) misread(sec *section, t *task.Task) {
 	for _, w := range s.Warnings() {
 		b.report(e.home, Problem{Line: int(e.line), Keyword: e.key, Text: t.Schedule, Wanted: w.Text, Severity: Warning})
 	}
+}
+
+// tickPeriod is how often ticks are to come.
+const tickPeriod = time.Minute
+
+// tooFine warns of slots that are closer together than ticks. What tasks inherit is warned of once.
+func (b *builder) tooFine(sec *section, t *task.Task) {
+	e := b.effective(sec, "schedule")
+	if e == nil || e.wrong || e == b.fine {
+		return
+	}
+	b.fine = e
+	s, err := b.meaning(t.Schedule)
+	if err != nil {
+		return
+	}
+	if gap := shortestGap(s); gap > 0 && gap < tickPeriod {
+		b.report(e.home, Problem{
+			Line: int(e.line), Keyword: e.key, Text: t.Schedule, Severity: Warning,
+			Wanted: "its slots are " + gap.String() + " apart, and ticks a minute: only omd serves it in time; of the slots between two ticks the newest is run",
+		})
+	}
+}
+
+// shortestGap is the shortest time between the first slots of some day; 0 where there are not two. A schedule that has
+// slots close to each other mostly has them there.
+func shortestGap(s *schedule.Schedule) (shortest time.Duration) {
+	const slots = 4
+	at := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	last, ok := s.Next(at, at)
+	for range slots {
+		if !ok {
+			break
+		}
+		var next time.Time
+		if next, ok = s.Next(last, last); ok && (shortest == 0 || next.Sub(last) < shortest) {
+			shortest = next.Sub(last)
+		}
+		last = next
+	}
+	return shortest
+}
+
+// repeats warns of a command that may be run twice, where nothing says that this does no harm.
+func (b *builder) repeats(sec *section, t *task.Task) {
+	if t.Plan.Delivery != task.AtLeastOnce || t.Plan.Idempotent {
+		return
+	}
+	e := b.effective(sec, "delivery")
+	if e == nil || e.wrong || e == b.warnedTwice {
+		return
+	}
+	b.warnedTwice = e
+	b.report(e.home, Problem{
+		Line: int(e.line), Keyword: e.key, Text: t.Plan.Delivery, Severity: Warning,
+		Wanted: "a run that was lost is started again, and may have done its work before",
+		Hint:   "idempotent = true says that twice does no harm",
+	})
 }

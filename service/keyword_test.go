@@ -61,6 +61,9 @@ func example(t *testing.T, k service.Keyword, name, value string) {
 	if k.Section == "task" && k.Name != "command" {
 		text += "command = x\n"
 	}
+	if k.Name == "delivery" {
+		text += "idempotent = true\n"
+	}
 	if k.Section == "*" && k.Name != "check" {
 		text += "check = x\n"
 	}

@@ -39,6 +39,9 @@ type builder struct {
 	calendar     *schedule.Schedule // the last schedule that was read, of the text calendarText
 	calendarText string
 	warned       *entry // the last whose schedule was warned of
+	warnedOn     *entry // the last whose run_on was
+	warnedTwice  *entry // the last whose delivery was
+	fine         *entry // the last whose schedule was looked at for slots that ticks do not serve
 }
 
 func (b *builder) build() {

@@ -13,6 +13,9 @@ type place struct {
 	flexPrimary, drpFlexPrimary bool
 	known                       []string // every node that the lists name
 	listed                      bool     // there is such a list
+
+	several, alone bool   // see Service.Several, Service.Alone
+	one            string // see Service.One
 }
 
 // The ranks of scopes, by OpenSVC's order: the higher one counts.
@@ -90,6 +93,7 @@ func (b *builder) locate() {
 	p.drpNodes, p.encapNodes = b.node.in(drp), b.node.in(encap)
 	p.flexPrimary = b.node.in(flex) || len(nodes) == 0 && len(flex) == 0
 	p.drpFlexPrimary = b.node.in(drpFlex)
+	p.surround(&b.node, nodes, drp, flex)
 }
 
 // nodeList returns the words of a list of nodes, in lower case. What is wrong with it is told when

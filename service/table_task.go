@@ -64,7 +64,7 @@ var taskRows = [...]row{
 	{
 		name: "delivery", kind: kindEnum, def: "at-most-once", choices: "at-most-once at-least-once", from: same, example: "at-least-once",
 		field: func(t *task.Task) any { return &t.Plan.Delivery },
-		text:  "What is worse, no run or two. at-most-once never repeats a run that may have started; at-least-once repeats one that was lost.",
+		text:  "What is worse, no run or two. at-most-once never repeats a run that may have started; at-least-once repeats one that was lost, and wants idempotent = true.",
 	},
 	{
 		name: "description", kind: kindText, example: "Nightly dump of the database",
@@ -345,7 +345,7 @@ var taskRows = [...]row{
 	{
 		name: "run_on", kind: kindWords, from: same, example: "flex_primary",
 		field: func(t *task.Task) any { return &t.Plan.RunOn },
-		text:  "Where scheduled runs happen in a service of several nodes that has no resource to follow: names of nodes, or the words of scopes.",
+		text:  "On which nodes scheduled runs happen. active, the default: where the service is active, so on each node where it is. any: on one, active or not, which is flex_primary, by default the first of nodes: without a cluster nodes can't agree on another while that is down. all-nodes: on each. Else names of nodes, patterns, or the words of scopes. Other nodes record nothing, and explain says why. A service of several nodes that has no resource to follow needs one of these.",
 	},
 	{
 		name: "run_requires", aliases: "requires", kind: kindRequires, from: same, example: "fs#data(up) avail(up,warn)",
@@ -360,7 +360,7 @@ var taskRows = [...]row{
 	{
 		name: "schedule", kind: kindSchedule, from: "run_schedule", example: "~01:00-05:00 mon-fri",
 		field: func(t *task.Task) any { return &t.Schedule },
-		text:  "When the task is run. Never, where it is empty. It is read when the file is, and the section left out if it is wrong. The notations, of OpenSVC, cron, systemd timers, anacron and NetWorker, are in om-schedule(7); om schedule next shows what a text means.",
+		text:  "When the task is run. Never, where it is empty. It is read when the file is, and the section left out if it is wrong. The notations, of OpenSVC, cron, systemd timers, anacron and NetWorker, are in om-schedule(7); om schedule next shows what a text means. Slots that are closer together than a minute need omd: a tick runs the newest of them.",
 	},
 	{
 		name: "secrets_environment", kind: kindFileVars, from: same, example: "PGPASSWORD=/etc/app/secrets/pg",
