@@ -23,6 +23,7 @@ func (s *scheduler) carryOut(ctx context.Context, p *plan) error {
 	byRecord := map[record][]*view{}
 	var own []*view
 	for _, v := range p.items {
+		v.recheck(ctx)
 		switch {
 		case v.l.db == nil || v.l.db == s.node || v.broken != nil:
 			byRecord[s.node] = append(byRecord[s.node], v)

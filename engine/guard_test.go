@@ -105,6 +105,63 @@ func TestRequirementLost(t *testing.T) {
 	}
 }
 
+// slowly is a node with two tasks that require the apps a and b, whose checks are scripts in a folder: a look at which the
+// file slow is left there takes ten seconds.
+func slowly(t *testing.T, a, b string) (v *virtual, line *timeline, dir string) {
+	t.Helper()
+	dir = inMemory(t)
+	text := ""
+	for name, script := range map[string]string{"a": a, "b": b} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("cd "+dir+"\n"+script), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		text += "[app#" + name + "]\noptional = true\ncheck = sh " + dir + "/" + name + "\n" +
+			strings.Replace(everyMinute, "task#0", "task#"+name, 1) + "run_requires = app#" + name + "\n"
+	}
+	v, line = atMinute(t, text)
+	v.Now = func() time.Time {
+		if os.Remove(filepath.Join(dir, "slow")) == nil {
+			line.now = line.now.Add(10 * time.Second)
+		}
+		return line.now
+	}
+	return v, line, dir
+}
+
+// TestStartDoesNotWaitForOthers: what is decided after a slow look is handed over before the next task is looked at.
+func TestStartDoesNotWaitForOthers(t *testing.T) {
+	v, _, dir := slowly(t, "touch slow", "test -e given")
+	v.give = func([]task.Job) error { return os.WriteFile(filepath.Join(dir, "given"), nil, 0o644) }
+	if r := v.tickAt(); len(r.Started) != 2 {
+		t.Errorf("started %+v, decided %+v", r.Started, r.Slots)
+	}
+}
+
+// TestRecheckBeforeTheStart: a start that had to wait for a slow look is looked at again before it is claimed. One whose
+// requirements were lost meanwhile is not started, and its slot decided in a moment.
+func TestRecheckBeforeTheStart(t *testing.T) {
+	for _, b := range []string{"touch slow", "touch slow lost"} {
+		v, line, _ := slowly(t, "test ! -e lost", b)
+		lost := strings.Contains(b, "lost")
+		var started []string
+		for _, run := range v.tickAt().Started {
+			started = append(started, run.Task.RID)
+		}
+		if want := map[bool]string{false: "task#a task#b", true: "task#b"}[lost]; strings.Join(started, " ") != want {
+			t.Errorf("started %v, wanted %s", started, want)
+		}
+		id := task.ID{Service: "s", RID: "task#a"}
+		if slots, _ := v.onRecord(); len(slots[id]) != 0 && lost {
+			t.Errorf("it decided %+v", slots[id])
+		}
+		line.goTo(line.now.Add(2 * time.Second))
+		v.tickAt()
+		if slots, _ := v.onRecord(); len(slots[id]) != 1 || lost != strings.HasPrefix(slots[id][0].Reason, "requirement: ") {
+			t.Errorf("then it decided %+v", slots[id])
+		}
+	}
+}
+
 // TestNoAttemptAfterALoss: a run that lost its requirements is not tried again; its next slot waits or is skipped, as any
 // whose requirements do not hold, and runs once they do.
 func TestNoAttemptAfterALoss(t *testing.T) {

@@ -147,7 +147,16 @@ func followed(r task.Resource) bool {
 }
 
 // plan is what is to be recorded and started.
-type plan struct{ items []*view }
+type plan struct {
+	items []*view
+	since time.Time // when the first look began that starts something
+}
+
+// patience is how old a start that is decided may get while others are looked at: what it requires may change.
+const patience = 2 * time.Second
+
+// old says that what is to be started is not to wait for others any more.
+func (p *plan) old(now time.Time) bool { return !p.since.IsZero() && now.Sub(p.since) > patience }
 
 // view is one look at a task: what was before, and what is decided.
 type view struct {
@@ -170,18 +179,40 @@ type view struct {
 	stays   bool      // one of them was looked at, and goes on waiting: those after it are not first
 	again   time.Time // when to look again before the next slot; zero for not before it
 	broken  error
+	decided time.Time // when this was
 }
 
 // lookAt decides about the slots of one task, and adds that to p. Who is asked to end meanwhile may have seen half, a
 // resource that had no time to answer: then nothing is decided.
 func (s *scheduler) lookAt(ctx context.Context, c task.Cursor, p *plan) {
+	began := s.Now()
 	v := &view{scheduler: s, l: s.look(ctx, c.Task.Service), cached: c, before: c, after: c}
 	v.decideTask(ctx)
 	if ctx.Err() != nil {
 		v.letLocks(ctx)
 		return
 	}
+	v.decided = s.Now()
+	if v.run != nil && p.since.IsZero() {
+		p.since = began
+	}
 	p.items = append(p.items, v)
+}
+
+// recheck looks again at what a start requires that had to wait for a look at another task, which took its time. Where it
+// holds no more the slot stays undecided, and is looked at in a moment.
+func (v *view) recheck(ctx context.Context) {
+	if v.job == nil || len(v.t.Requires) == 0 || v.Now().Sub(v.decided) <= patience {
+		return
+	}
+	seen, err := v.Engine.seen(ctx, v.l.svc, v.l.db, v.t.Requires)
+	if err == nil && v.t.Met(seen) {
+		return
+	}
+	v.letLocks(ctx)
+	v.slots, v.run, v.job = nil, nil, nil
+	v.after = v.before
+	v.after.Next = v.now.Add(time.Second)
 }
 
 // decideTask decides about the slots of the task of a view.

@@ -408,6 +408,13 @@ func (s *scheduler) lookAtEach(ctx context.Context, tasks []task.ID) error {
 		s.done[c.Task] = true
 		s.lookAt(ctx, c, &p)
 		s.aliveNow() // probes may take their time
+		if !p.old(s.Now()) {
+			continue
+		}
+		if err := s.carryOut(ctx, &p); err != nil {
+			return err
+		}
+		p = plan{}
 	}
 	return s.carryOut(ctx, &p)
 }

@@ -40,6 +40,16 @@ func (r Requirement) Met(s Status) bool { return !r.Impossible && slices.Contain
 // Watched says that a run in progress of t is to end when one of its requirements is lost.
 func (t *Task) Watched() bool { return t.Plan.RequirementLost == EndLost && len(t.Requires) > 0 }
 
+// Met says whether all requirements of t hold. seen is as Facts.Seen.
+func (t *Task) Met(seen []Seen) bool {
+	for i, r := range t.Requires {
+		if !required(r, Facts{Seen: seen}.seen(i)).Pass {
+			return false
+		}
+	}
+	return true
+}
+
 // Lost says which requirement of a run in progress no longer holds; "" where all do. seen is as Facts.Seen. Here, other
 // than before a start, what could not be seen counts as it was: a probe that fails ends no run.
 func (t *Task) Lost(seen []Seen) string {
