@@ -10,7 +10,6 @@ import (
 
 	"om/resource"
 	"om/service"
-	"om/state"
 	"om/task"
 )
 
@@ -277,7 +276,7 @@ func (s *scheduler) endLost(ctx context.Context) {
 }
 
 // endGuarded ends a run. Where its record is out of reach, the end stays in the journal of its supervisor.
-func (s *scheduler) endGuarded(ctx context.Context, db *state.DB, unreached error, w *guarded, why string) error {
+func (s *scheduler) endGuarded(ctx context.Context, db record, unreached error, w *guarded, why string) error {
 	if unreached == nil {
 		now, err := db.Run(ctx, w.run.ID)
 		if err != nil || now.State.Final() {

@@ -59,7 +59,7 @@ func newVirtual(tb testing.TB, files map[string]string) *virtual {
 		EUID: os.Geteuid(), Program: "test", By: "test", Users: &task.Users{},
 	}
 	v.sinceBoot = func() time.Duration { return v.Now().Sub(time.Unix(0, 0)) }
-	t.Cleanup(v.Close)
+	tb.Cleanup(v.Close)
 	if err := os.MkdirAll(v.ConfigDir, 0o755); err != nil {
 		tb.Fatal(err)
 	}
