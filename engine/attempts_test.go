@@ -126,7 +126,7 @@ func TestManualCounts(t *testing.T) {
 	}
 	_, before := v.onRecord()
 	line.goTo(line.now.Add(20 * time.Minute))
-	if _, err := v.Engine.Run(t.Context(), "s", Request{Catch: func() (context.Context, error) { return t.Context(), nil }, Origin: task.Manual, Select: Selection{RID: "task#0,task#1"}}); err != nil {
+	if _, err := v.Run(t.Context(), "s", Request{Catch: func() (context.Context, error) { return t.Context(), nil }, Origin: task.Manual, Select: Selection{RID: "task#0,task#1"}}); err != nil {
 		t.Fatal(err)
 	}
 	_, after := v.onRecord()

@@ -261,6 +261,7 @@ func TestThawKeepsWhatWaits(t *testing.T) {
 }
 
 func thawed(t *testing.T, looked bool) {
+	t.Helper()
 	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nretries = 2\nretry_delay = 10m\n"+
 		"[task#1]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\noverlap = queue-all\n")
 	v.fails["task#0"] = 1

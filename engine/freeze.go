@@ -112,11 +112,7 @@ func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor) 
 		turn.After.Retry = task.Retrying{}
 		e.tellBefore(ctx, db, svc, &t, c.Retry)
 	}
-	look := c.Next // it may be for a slot that waits
-	turn.After.Next = e.nextLook(svc, &t, turn.After)
-	if !look.IsZero() && neverScheduled(svc, &t) == "" && (turn.After.Next.IsZero() || look.Before(turn.After.Next)) {
-		turn.After.Next = look
-	}
+	turn.After.Next = e.sooner(svc, &t, turn.After, c.Next)
 	return turn, nil
 }
 

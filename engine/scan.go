@@ -476,11 +476,7 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 		} else {
 			c.At = s.seen(t)
 		}
-		look := c.Next // it may be for a slot that waits
-		c.Next = s.nextLook(svc, t, c)
-		if !look.IsZero() && neverScheduled(svc, t) == "" && (c.Next.IsZero() || look.Before(c.Next)) {
-			c.Next = look
-		}
+		c.Next = s.sooner(svc, t, c, c.Next)
 		cursors = append(cursors, c)
 	}
 	return cursors
@@ -555,6 +551,15 @@ func (e *Engine) nextLook(svc *service.Service, t *task.Task, c task.Cursor) tim
 	}
 	if at := c.Retry.At; !at.IsZero() && (next.IsZero() || at.Before(next)) {
 		next = at
+	}
+	return next
+}
+
+// sooner is nextLook, or a look that was planned before that: it may be for a slot that waits.
+func (e *Engine) sooner(svc *service.Service, t *task.Task, c task.Cursor, planned time.Time) time.Time {
+	next := e.nextLook(svc, t, c)
+	if !planned.IsZero() && neverScheduled(svc, t) == "" && (next.IsZero() || planned.Before(next)) {
+		return planned
 	}
 	return next
 }
