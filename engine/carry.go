@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,11 +68,31 @@ func (s *scheduler) record(ctx context.Context, db record, views []*view) error 
 	var jobs []task.Job
 	var started []*view
 	for i, v := range views {
+		if taken[i].Stale {
+			s.tellStale(ctx, db, v, turns[i])
+		}
 		if s.outcome(ctx, v, taken[i]) {
 			jobs, started = append(jobs, *v.job), append(started, v)
 		}
 	}
 	return s.hand(ctx, db, jobs, started)
+}
+
+// tellStale sees to it that a look that was stale is not so for ever.
+func (s *scheduler) tellStale(ctx context.Context, db record, v *view, stale state.Turn) {
+	after := v.before
+	if v.after.Digest != v.before.Digest {
+		after = v.cached
+	}
+	after.Next = s.now.Add(time.Second)
+	past, err := s.movePast(ctx, db, stale, after)
+	if err != nil {
+		s.report.problem("%s: %v", v.before.Task, err)
+	}
+	if past != "" {
+		v.after.Next = after.Next
+		s.report.problem("%s", past)
+	}
 }
 
 // eachAlone is record where one of many turns was refused: the others are entered all the same.

@@ -2,9 +2,13 @@ package engine
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"om/state"
 	"om/task"
 )
 
@@ -214,5 +218,74 @@ func TestTickNotesWhenItLooked(t *testing.T) {
 	}
 	if err != nil || !next.last.At.Equal(line.now) {
 		t.Errorf("it noted %s, and began at %s; %v", next.last.At, line.now, err)
+	}
+}
+
+// A schedule that is changed while the clock is behind slots that are decided goes on after them, as one that is not changed
+// does.
+func TestClockSetBackAndChanged(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	v.minutes(line, 10)
+	line.set(-4 * time.Minute)
+	changed := strings.Replace(everyMinute, "* * * * *", "*/1 * * * *", 1)
+	if err := os.WriteFile(filepath.Join(v.ConfigDir, "s.conf"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := len(v.starts)
+	v.minutes(line, 3)
+	if err := v.Freeze(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Thaw(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(v.starts) - before; n > 0 {
+		t.Errorf("%d starts of slots that were decided", n)
+	}
+	for range 5 {
+		line.goTo(line.now.Add(time.Minute))
+		v.tickAt()
+	}
+	if n := len(v.starts) - before; n != 4 {
+		t.Errorf("%d starts in 5 minutes after, want 4", n)
+	}
+}
+
+// A cursor that is before slots that are decided, for whatever reason, does not stop its task.
+func TestCursorBeforeWhatIsDecided(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	id := task.ID{Service: "s", RID: "task#0"}
+	if err := v.Freeze(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	v.minutes(line, 10)
+	back := func() {
+		db, err := v.NodeRecord(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, cursors := v.onRecord()
+		after := cursors[id]
+		after.At, after.Next = after.At.Add(-5*time.Minute), line.now
+		if _, err := db.Decide(t.Context(), []state.Turn{{Before: cursors[id], After: after}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back()
+	if err := v.Thaw(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	back()
+	told := 0
+	for range 5 {
+		line.goTo(line.now.Add(time.Minute))
+		r, err := v.Tick(t.Context(), v.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told += len(r.Problems)
+	}
+	if len(v.starts) != 4 || told != 1 {
+		t.Errorf("%d starts in 5 minutes, and %d problems: want 4 and 1", len(v.starts), told)
 	}
 }

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
+	"time"
 
 	"om/schedule"
 	"om/service"
@@ -47,10 +49,13 @@ func (e *Engine) Thaw(ctx context.Context, path string) error {
 	return db.Thaw(ctx, path)
 }
 
+// moveOnTries bounds how often what a tick came first to is passed over anew.
+const moveOnTries = 100
+
 // moveOn passes over all that the tasks of one record have not decided yet. A turn is stale where a tick came
 // first: what that has left is passed over then.
 func (e *Engine) moveOn(ctx context.Context, db *state.DB, path string) error {
-	for stale := true; stale; {
+	for range moveOnTries {
 		turns, err := e.passOver(ctx, db, path)
 		if err != nil {
 			return err
@@ -59,9 +64,51 @@ func (e *Engine) moveOn(ctx context.Context, db *state.DB, path string) error {
 		if err != nil {
 			return err
 		}
-		stale = slices.ContainsFunc(taken, func(t state.Taken) bool { return t.Stale })
+		if again, err := e.moveStale(ctx, db, turns, taken); err != nil || !again {
+			return err
+		}
 	}
-	return nil
+	return task.Errorf(task.ErrTaken, "ticks came first %d times: try again", moveOnTries)
+}
+
+// moveStale moves cursors past what made turns stale, and says whether there were such.
+func (e *Engine) moveStale(ctx context.Context, db *state.DB, turns []state.Turn, taken []state.Taken) (again bool, err error) {
+	for i, t := range taken {
+		if !t.Stale {
+			continue
+		}
+		again = true
+		past, err := e.movePast(ctx, db, turns[i], turns[i].Before)
+		if err != nil {
+			return again, err
+		}
+		if past != "" && e.Trouble != nil {
+			e.Trouble(errors.New(past))
+		}
+	}
+	return again, nil
+}
+
+// movePast moves the cursor of a task past slots that are decided already, where these made a turn stale: each other would be
+// too, for ever. They may be of another schedule, or of a clock that was ahead. after is the cursor but for its time. It says
+// what it did; "" where another process moved the cursor, or nothing is in the way.
+func (e *Engine) movePast(ctx context.Context, db record, stale state.Turn, after task.Cursor) (string, error) {
+	if len(stale.Slots) == 0 {
+		return "", nil
+	}
+	id := stale.Before.Task
+	q := state.Query{Service: id.Service, RID: []string{id.RID}, Before: stale.Slots[len(stale.Slots)-1].Last.Add(time.Microsecond), Limit: 1}
+	newest, err := db.Slots(ctx, q)
+	if err != nil || len(newest) == 0 || !newest[0].Last.After(stale.Before.At) {
+		return "", err
+	}
+	after.At = newest[0].Last
+	taken, err := db.Decide(ctx, []state.Turn{{Before: stale.Before, After: after}}, e.alive)
+	if err != nil || taken[0].Stale {
+		return "", err
+	}
+	return fmt.Sprintf("%s: slots up to %s were decided already, and nothing new could be: it goes on after them",
+		id, after.At.UTC().Format(time.RFC3339)), nil
 }
 
 // passOver returns the turns that skip the slots of tasks that came meanwhile. What waited before goes on to wait: while it was

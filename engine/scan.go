@@ -144,6 +144,9 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable
 	if err != nil {
 		return false, err
 	}
+	if err := s.noteAhead(ctx, changed); err != nil {
+		return false, err
+	}
 	if len(changed) > scanBatch { // what is read lives for moments, and is little
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
@@ -179,6 +182,25 @@ func (s *scheduler) cursorsOf(ctx context.Context, some []service.Stamp) (map[st
 		had[stamp.Path] = cursors
 	}
 	return had, nil
+}
+
+// noteAhead notes up to where slots of some services are decided that are to come: the clock was set back a little. A cursor
+// that was put before them would meet them again.
+func (s *scheduler) noteAhead(ctx context.Context, some []service.Stamp) error {
+	s.ahead = nil
+	if len(some) == 0 || !s.peak.After(s.now) {
+		return nil
+	}
+	q := state.Query{Since: s.now, Before: s.peak.Add(time.Microsecond)}
+	if len(some) == 1 {
+		q.Service = some[0].Path
+	}
+	decided, err := s.node.Slots(ctx, q)
+	s.ahead = make(map[task.ID]time.Time, len(decided))
+	for _, slot := range decided {
+		s.ahead[slot.Task] = later(s.ahead[slot.Task], slot.Last)
+	}
+	return err
 }
 
 // readAhead reads files on all processors, batch by batch, one batch ahead of who takes them.
@@ -474,7 +496,7 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 		if k := slices.IndexFunc(had, func(old task.Cursor) bool { return old.Task == t.ID && old.Digest == c.Digest }); k >= 0 {
 			c = had[k]
 		} else {
-			c.At = s.seen(t)
+			c.At = later(s.seen(t), s.ahead[t.ID])
 		}
 		c.Next = s.sooner(svc, t, c, c.Next)
 		cursors = append(cursors, c)

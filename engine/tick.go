@@ -135,7 +135,8 @@ type scheduler struct {
 	cleared bool // clearLocks was called
 	// unsynced says that nothing keeps the clock, and that this was waited for.
 	unsynced bool
-	trusted  sync.Map // of the folders of files, nil or why not
+	trusted  sync.Map              // of the folders of files, nil or why not
+	ahead    map[task.ID]time.Time // the newest of the slots that are decided and to come
 
 	catchups int       // slots of the past that were started
 	guarding *guard    // of runs in progress
