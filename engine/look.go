@@ -301,8 +301,9 @@ func (v *view) ownCursor(ctx context.Context) error {
 	switch {
 	case i < 0:
 		v.before.At = time.Time{} // it is entered with the first decision
-	case all[i].Digest != v.cached.Digest:
+	case all[i].Digest != v.cached.Digest: // of this node it is as of when it saw the file first
 		v.before = all[i]
+		v.after.At = later(v.cached.At, all[i].At)
 	default:
 		v.before = all[i]
 		v.after = all[i]

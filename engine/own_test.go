@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"om/schedule"
+	"om/service"
 	"om/state"
 	"om/task"
 )
@@ -123,5 +125,40 @@ func TestRetryInAnOwnRecord(t *testing.T) {
 	v.minutes(line, 4)
 	if len(v.starts) != 2 {
 		t.Errorf("%d starts: %+v", len(v.starts), v.starts)
+	}
+}
+
+// A service with another schedule on each node goes on where it comes to, after what the other node decided.
+func TestScopedScheduleAfterAFailover(t *testing.T) {
+	folder := filepath.Join(inMemory(t), "own")
+	v := newVirtual(t, map[string]string{"s": "[DEFAULT]\nnodes = n1 n2\nstate = " + folder + "/om.db\n[task#0]\ncommand = true\nlog = none\nrun_on = all-nodes\n" +
+		"schedule@n1 = cron:*/2 * * * *\nschedule@n2 = cron:*/3 * * * *\n"})
+	line := &timeline{now: time.Date(2027, 3, 1, 12, 0, 30, 0, time.UTC)}
+	second := &virtual{TB: t, last: v.last, fails: v.fails, every: v.every, Engine: &Engine{
+		ConfigDir: v.ConfigDir, StateDir: v.StateDir + "2", EUID: v.EUID, Program: "test", By: "test", Users: &task.Users{},
+		Node: service.Node{Name: "n2", Timezone: "UTC", Schedules: schedule.NewParser(time.LoadLocation)},
+	}}
+	t.Cleanup(second.Close)
+	for _, n := range []*virtual{v, second} {
+		n.Now, n.after, n.sinceBoot = func() time.Time { return line.now }, line.after, line.up
+	}
+	second.tickAt() // the record is not there
+	if err := v.InitState(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	v.minutes(line, 10)
+	line.goTo(line.now.Add(10 * time.Second))
+	v.tickAt() // the last run has ended
+	for range 12 {
+		line.goTo(line.now.Add(time.Minute))
+		second.tickAt()
+	}
+	if len(v.starts) != 5 || len(second.starts) != 4 {
+		t.Errorf("%d and %d starts, want 5 and 4: %+v", len(v.starts), len(second.starts), second.starts)
+	}
+	for _, slot := range v.ownSlots() {
+		if slot.Decision != task.SlotRun {
+			t.Errorf("%+v", slot)
+		}
 	}
 }
