@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +56,19 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 	if err == nil && known && stamp.Error != "" && stamp.Good != nil {
 		return e.lastGood(path, stamp.Good)
 	}
+	if file, bad := service.File(e.ConfigDir, path); bad == nil && absent(file) {
+		return nil, errAbsent
+	}
 	return e.Load(path)
+}
+
+// errAbsent says that the file of a service is not there. The scan says whether it is gone: it may be in the middle of being
+// exchanged.
+var errAbsent = fmt.Errorf("its file is not there: %w", task.ErrNotFound)
+
+func absent(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // lastGood is the service as its file was when it had no errors.
@@ -257,6 +272,11 @@ func (v *view) putOff(ctx context.Context, err error) {
 	v.after.Next = soon(v.now)
 	if errors.Is(err, errSupervisor) || errors.Is(err, errUnread) {
 		v.after.Next = v.now.Add(time.Second) // the next may live: who waits for longer misses slots
+	}
+	if errors.Is(err, errAbsent) {
+		v.after.Next = v.now.Add(standbyPoll)
+		v.delayedUntil(v.before.Task, v.after.Next, "put off: the file of the service was not there")
+		return
 	}
 	if v.l.own() && v.l.db == nil && (errors.Is(err, errElsewhere) || errors.Is(err, task.ErrNotFound)) {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node

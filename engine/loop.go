@@ -75,9 +75,10 @@ type loop struct {
 	open     map[string]bool // runs that go on, as far as is known
 	children []int           // supervisors that have not ended
 	turns    int
-	reload   bool   // it was asked for
-	older    bool   // node.conf may be another one by now
-	wrong    string // what is wrong with it, and was told
+	rescan   time.Time // when to look again at files of which something was taken just now
+	reload   bool      // it was asked for
+	older    bool      // node.conf may be another one by now
+	wrong    string    // what is wrong with it, and was told
 	draining bool
 	counts   Turn // of its last lines
 	pulse    <-chan time.Time
@@ -164,6 +165,9 @@ func (l *loop) run(ctx context.Context) error {
 		err := l.turn(ctx, &turn.TickReport, wake)
 		if wake == wakeAll {
 			full = time.Now() //nolint:forbidigo // see above
+			if l.rescan = (time.Time{}); turn.again {
+				l.rescan = full.Add(aMoment)
+			}
 		}
 		l.tell(ctx, &turn, err, wake)
 		if l.endings.idle() {
@@ -365,6 +369,9 @@ func (l *loop) pause(report *TickReport, failed error, full time.Time) (pause ti
 	pause, wake = time.Until(full.Add(l.rhythm)), wakeAll //nolint:forbidigo // see run
 	if report.Deferred != "" {
 		return min(max(pause, 0), time.Second), wakeAll // what is in the way may be gone soon
+	}
+	if soon := time.Until(l.rescan); !l.rescan.IsZero() && soon < pause { //nolint:forbidigo // see run
+		pause = soon
 	}
 	if next := report.Next; !next.IsZero() && next.Sub(l.Now()) < pause {
 		pause, wake = next.Sub(l.Now()), wakeDue

@@ -113,7 +113,11 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before,
 	if err != nil {
 		return err
 	}
-	if err := s.forget(ctx, slices.Sorted(maps.Keys(known))); err != nil { // what is still there was taken out of it
+	gone, err := s.gone(ctx, known) // what is still there was taken out of it
+	if err == nil {
+		err = s.forget(ctx, gone)
+	}
+	if err != nil {
 		return err
 	}
 	if len(stamps) > 0 {
@@ -121,7 +125,7 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before,
 			return err
 		}
 	}
-	if !usable {
+	if !usable || s.report.again {
 		digest = "again " + s.otherwise() // what mends it may be no change of a file: chmod of a folder
 	}
 	return s.node.SetFact(ctx, factScan, digest)
@@ -132,6 +136,7 @@ type scanned struct {
 	stamp   state.Stamp
 	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
 	err     error            // why it can't be used at all
+	again   bool             // tasks are not in it that were a moment ago: it may be in the middle of a write
 	cursors []task.Cursor    // nil where they stay as they are, and nothing of it runs
 }
 
@@ -246,8 +251,14 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 	if f.err != nil || len(f.svc.Quarantined()) > 0 {
 		return f
 	}
-	f.stamp.Good = f.svc.Text
 	f.cursors = s.place(f.svc, had)
+	if rest := notIn(f.svc, had); len(rest) > 0 && s.justNow(f.stamp.CTime) {
+		f.again, f.stamp.CTime = true, time.Time{}
+		f.cursors = append(f.cursors, s.hold(rest)...)
+		f.svc = nil
+		return f
+	}
+	f.stamp.Good = f.svc.Text
 	if s.Node.Metrics == "" {
 		f.svc = nil
 	}
@@ -288,15 +299,18 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 		s.aliveNow()
 		f := &batch[i]
 		path := f.stamp.Service
-		if f.stamp.Good == nil {
+		s.report.again = s.report.again || f.again
+		if f.stamp.Good == nil && !f.again {
 			if err := s.judge(ctx, f, had[path]); err != nil {
 				return err
 			}
 		}
-		if f.err == nil {
+		if f.err == nil && !f.again {
 			s.report.Changed = append(s.report.Changed, path)
 		}
-		s.remember(f.svc, f.cursors)
+		if !f.again {
+			s.remember(f.svc, f.cursors)
+		}
 		stamps[i] = f.stamp
 		if f.cursors != nil {
 			cursors[path] = f.cursors
@@ -317,6 +331,67 @@ func (s *scheduler) settleFiles(ctx context.Context, cursors map[string][]task.C
 		return err
 	}
 	return s.node.SetStamps(ctx, set, gone)
+}
+
+// aMoment is how long a change of files has to be over before what it took away counts. Who saves a file may remove the old
+// one first, or empty it.
+const aMoment = 2 * time.Second
+
+// justNow says that a file or a folder was changed less than aMoment ago.
+func (s *scheduler) justNow(changed time.Time) bool {
+	age := s.Now().Sub(changed)
+	return age >= 0 && age < aMoment
+}
+
+// gone picks from services that have no file those that have had none for a moment. The others are looked at again.
+func (s *scheduler) gone(ctx context.Context, absent map[string]state.Stamp) ([]string, error) {
+	var gone []string
+	var since []state.Stamp
+	for _, path := range slices.Sorted(maps.Keys(absent)) {
+		was := absent[path]
+		noted := was.Inode == 0 // and then MTime is the moment
+		switch {
+		case noted && !s.justNow(was.MTime), !noted && !s.justNow(s.folderChanged(path)):
+			gone = append(gone, path)
+			continue
+		case !noted:
+			since = append(since, state.Stamp{Service: path, MTime: s.Now()})
+		}
+		s.report.again = true
+	}
+	if len(since) == 0 {
+		return gone, nil
+	}
+	return gone, s.node.SetStamps(ctx, since, nil)
+}
+
+// folderChanged is when a file was last added to the folder of a service, or taken from it; from the one above, where that is
+// gone too.
+func (s *scheduler) folderChanged(path string) time.Time {
+	namespace, _, ok := strings.Cut(path, "/")
+	info, err := os.Stat(s.ConfigDir)
+	if ok {
+		if inner, failed := os.Stat(filepath.Join(s.ConfigDir, namespace)); failed == nil {
+			info, err = inner, nil
+		}
+	}
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// notIn are the cursors of tasks that a service does not have.
+func notIn(svc *service.Service, cursors []task.Cursor) []task.Cursor {
+	return slices.DeleteFunc(slices.Clone(cursors), func(c task.Cursor) bool { _, has := svc.Task(c.Task.RID); return has })
+}
+
+// hold has nobody look at cursors before their file is looked at again.
+func (s *scheduler) hold(cursors []task.Cursor) []task.Cursor {
+	for i := range cursors {
+		cursors[i].Next = later(cursors[i].Next, s.now.Add(aMoment))
+	}
+	return cursors
 }
 
 // forget is for services whose files are gone.

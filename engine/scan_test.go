@@ -166,3 +166,139 @@ func TestPauseDeferred(t *testing.T) {
 		t.Errorf("%s, %d", pause, wake)
 	}
 }
+
+// counted is a task that runs three times, and has a queue.
+const counted = "[task#0]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:* * * * *\nrun_times = 3\n" +
+	"[task#1]\ncommand = true\ncwd = /\nlog = none\nschedule = cron:* * * * *\noverlap = queue-all\n"
+
+// saving is a virtual node whose task#0 has run three times, and whose task#1 has a queue. The clock is that of the files.
+func saving(t *testing.T) (v *virtual, line *timeline, file string) {
+	t.Helper()
+	v = newVirtual(t, map[string]string{"s": counted})
+	line = &timeline{now: time.Now().Add(-10 * time.Minute)}
+	v.Now, v.after, v.sinceBoot = func() time.Time { return line.now }, line.after, line.up
+	v.last["task#1"] = time.Hour
+	v.tickAt()
+	v.minutes(line, 9)
+	if n := v.startsOf("task#0"); n != 3 {
+		t.Fatalf("%d starts", n)
+	}
+	line.goTo(time.Now())
+	return v, line, filepath.Join(v.ConfigDir, "s.conf")
+}
+
+// changed is when a file was changed or, where there is none, its folder.
+func changed(t *testing.T, file string) time.Time {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(file, &st); err == nil {
+		return time.Unix(st.Ctim.Unix())
+	}
+	info, err := os.Stat(filepath.Dir(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime()
+}
+
+func (v *virtual) startsOf(rid string) (n int) {
+	for _, s := range v.starts {
+		if s.task.RID == rid {
+			n++
+		}
+	}
+	return n
+}
+
+// A file that is saved by removing or emptying it first is the same service to a tick that comes in between: what was counted
+// stays, and what waits.
+func TestSavedInTwoSteps(t *testing.T) {
+	for name, first := range map[string]func(file string) error{
+		"removed":  os.Remove,
+		"emptied":  func(file string) error { return os.Truncate(file, 0) },
+		"one left": func(file string) error { return os.WriteFile(file, []byte(counted[:strings.Index(counted, "[task#1]")]), 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, line, file := saving(t)
+			if err := first(file); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second has the same files
+				line.goTo(changed(t, file).Add(time.Second))
+				if r := v.tickAt(); len(r.Removed)+len(r.Changed)+len(r.Rejected) > 0 || !r.again {
+					t.Errorf("in between: %+v", r)
+				}
+			}
+			if err := os.WriteFile(file, []byte(counted+"# saved\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if r := v.tickAt(); len(r.Changed) != 1 || r.again {
+				t.Errorf("after: %+v", r)
+			}
+			v.minutes(line, 3)
+			slots, _ := v.onRecord()
+			for _, s := range slots[task.ID{Service: "s", RID: "task#1"}] {
+				if s.Decision == task.SlotExpired {
+					t.Errorf("%+v", s)
+				}
+			}
+			if n := v.startsOf("task#0"); n != 3 {
+				t.Errorf("%d starts of what runs three times", n)
+			}
+		})
+	}
+}
+
+// What stays removed or emptied counts, a moment later, though other files of the folder change all the time.
+func TestRemovedForGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		first            func(file string) error
+		removed, changed int
+	}{
+		"removed": {os.Remove, 1, 0},
+		"emptied": {func(file string) error { return os.Truncate(file, 0) }, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, line, file := saving(t)
+			if err := c.first(file); err != nil {
+				t.Fatal(err)
+			}
+			line.goTo(changed(t, file).Add(time.Second))
+			v.tickAt()
+			line.goTo(line.now.Add(3 * time.Second))
+			if err := os.Chtimes(v.ConfigDir, line.now, line.now); err != nil {
+				t.Fatal(err)
+			}
+			r := v.tickAt()
+			if len(r.Removed) != c.removed || len(r.Changed) != c.changed || r.again {
+				t.Errorf("%+v", r)
+			}
+			if slots, cursors := v.onRecord(); len(cursors) > 0 || len(slots) != 2 {
+				t.Errorf("%+v, %+v", slots, cursors)
+			}
+			counts := map[task.SlotDecision]int{}
+			for _, s := range r.Slots {
+				counts[s.Decision] += s.Count
+			}
+			if counts[task.SlotExpired] == 0 || len(counts) != 1 {
+				t.Errorf("%v", counts)
+			}
+		})
+	}
+}
+
+// A loop looks soon again at files of which something was taken just now.
+func TestPauseAgain(t *testing.T) {
+	h := newHall(t, nil)
+	l := &loop{Engine: h.Engine, rhythm: fullTurn, rescan: time.Now().Add(aMoment)}
+	if pause, wake := l.pause(&TickReport{}, nil, time.Now()); pause > aMoment || wake != wakeAll {
+		t.Errorf("%s, %d", pause, wake)
+	}
+	if pause, wake := l.pause(&TickReport{Next: h.now}, nil, time.Now()); pause > 0 || wake != wakeDue {
+		t.Errorf("%s, %d", pause, wake)
+	}
+	l.rescan = time.Now().Add(-time.Second)
+	if pause, wake := l.pause(&TickReport{Next: h.now}, nil, time.Now()); pause > 0 || wake != wakeAll {
+		t.Errorf("what is due all the time keeps it from looking: %s, %d", pause, wake)
+	}
+}

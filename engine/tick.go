@@ -74,6 +74,7 @@ type TickReport struct {
 	Problems []string    // what went wrong, a line each; the rest was done all the same
 	Next     time.Time   // when there is something to do; zero for never
 
+	again     bool                // files are looked at again soon: something was taken from them just now
 	tasks     map[string][]string // of the services that were read, for metrics
 	intervals map[task.ID]time.Duration
 	away      map[task.ID]bool // of the tasks that were looked at: their runs are not for this node
