@@ -59,7 +59,11 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 	if file, bad := service.File(e.ConfigDir, path); bad == nil && absent(file) {
 		return nil, errAbsent
 	}
-	return e.Load(path)
+	svc, err := e.Load(path)
+	if err != nil && known && stamp.Good != nil { // the next scan tells
+		return e.lastGood(path, stamp.Good)
+	}
+	return svc, err
 }
 
 // errAbsent says that the file of a service is not there. The scan says whether it is gone: it may be in the middle of being

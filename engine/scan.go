@@ -19,8 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"om/schedule"
 	"om/service"
 	"om/state"
@@ -48,21 +46,21 @@ func (s *scheduler) scan(ctx context.Context) error {
 	if err != nil || before == digest {
 		return err
 	}
-	stamps, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
+	stamps, unread, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = s.readAll(ctx, stamps, before, digest)
+	err = s.readAll(ctx, stamps, unread, before, digest)
 	s.tellRejected(s.report.Rejected)
 	return err
 }
 
 // unread tells of files that no tick has read as they are.
 func (s *scheduler) unread(ctx context.Context) error {
-	stamps, err := service.Stamps(s.ConfigDir)
+	stamps, _, err := service.Stamps(s.ConfigDir)
 	if err != nil {
 		return ignoreMissing(err)
 	}
@@ -94,8 +92,9 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps.
-func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before, digest string) error {
+// readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps. unread are
+// namespaces that can't be looked into.
+func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread map[string]error, before, digest string) error {
 	for _, folder := range service.Mirrors(s.ConfigDir) {
 		s.report.problem("%s: it is %s itself: what is in it is left out, for each service would run twice: remove it", folder, s.ConfigDir)
 	}
@@ -104,6 +103,7 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before,
 		return err
 	}
 	all := !strings.HasSuffix(before, " "+s.otherwise())
+	folders := s.foldersOf(stamps) // before the next takes from stamps
 	changed := slices.DeleteFunc(stamps, func(now service.Stamp) bool {
 		was, had := known[now.Path]
 		delete(known, now.Path)
@@ -113,19 +113,18 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, before,
 	if err != nil {
 		return err
 	}
-	gone, err := s.gone(ctx, known) // what is still there was taken out of it
+	away, err := s.setAside(ctx, known, folders, unread) // what is still there was taken out of known
+	if err != nil {
+		return err
+	}
+	gone, err := s.gone(ctx, known)
 	if err == nil {
 		err = s.forget(ctx, gone)
 	}
 	if err != nil {
 		return err
 	}
-	if len(stamps) > 0 {
-		if err := s.noteFolder(ctx); err != nil {
-			return err
-		}
-	}
-	if !usable || s.report.again {
+	if !usable || s.report.again || away {
 		digest = "again " + s.otherwise() // what mends it may be no change of a file: chmod of a folder
 	}
 	return s.node.SetFact(ctx, factScan, digest)
@@ -365,22 +364,6 @@ func (s *scheduler) gone(ctx context.Context, absent map[string]state.Stamp) ([]
 	return gone, s.node.SetStamps(ctx, since, nil)
 }
 
-// folderChanged is when a file was last added to the folder of a service, or taken from it; from the one above, where that is
-// gone too.
-func (s *scheduler) folderChanged(path string) time.Time {
-	namespace, _, ok := strings.Cut(path, "/")
-	info, err := os.Stat(s.ConfigDir)
-	if ok {
-		if inner, failed := os.Stat(filepath.Join(s.ConfigDir, namespace)); failed == nil {
-			info, err = inner, nil
-		}
-	}
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
-}
-
 // notIn are the cursors of tasks that a service does not have.
 func notIn(svc *service.Service, cursors []task.Cursor) []task.Cursor {
 	return slices.DeleteFunc(slices.Clone(cursors), func(c task.Cursor) bool { _, has := svc.Task(c.Task.RID); return has })
@@ -405,67 +388,6 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 		cursors[path] = nil
 	}
 	return s.settleFiles(ctx, cursors, nil, gone)
-}
-
-// factFolder is the device that the folder of the files was on when services were found in it.
-const factFolder = "folder"
-
-// adrift says that the folder of the files is away: it is exchanged for another, not mounted yet, or not any more. Services
-// whose files are gone are forgotten with their cursors; these are not gone, and wait.
-func (s *scheduler) adrift(ctx context.Context) (string, error) {
-	gone, err := s.folderGone(ctx)
-	if gone == "" || err != nil {
-		return "", err
-	}
-	known, _, err := s.node.Tally(ctx)
-	if err != nil || known == 0 {
-		return "", err
-	}
-	return fmt.Sprintf("%s %s, and %d services were in it", s.ConfigDir, gone, known), nil
-}
-
-// folderGone says what there is instead of the folder of the files: nothing, or an empty one on another file system, as a
-// mount point is that has nothing mounted.
-func (s *scheduler) folderGone(ctx context.Context) (string, error) {
-	device := folderDevice(s.ConfigDir)
-	if device == "" {
-		return "is not there", nil
-	}
-	before, err := s.node.Fact(ctx, factFolder)
-	if err != nil || before == "" || before == device {
-		return "", err
-	}
-	if paths, err := s.Services(); err != nil || len(paths) > 0 {
-		return "", err
-	}
-	return "is empty and on another file system than before (is it not mounted?)", nil
-}
-
-// noteFolder keeps on which device services were found.
-func (s *scheduler) noteFolder(ctx context.Context) error {
-	device := folderDevice(s.ConfigDir)
-	before, err := s.node.Fact(ctx, factFolder)
-	if err != nil || before == device {
-		return err
-	}
-	return s.node.SetFact(ctx, factFolder, device)
-}
-
-// folderDevice is the device that a folder is on; "" where there is no such folder.
-func folderDevice(dir string) string {
-	var stat unix.Stat_t
-	if err := unix.Stat(dir, &stat); err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "unknown" // what is wrong with it is told where it is read
-		}
-		return ""
-	}
-	return strconv.FormatUint(stat.Dev, 16)
-}
-
-func missing(dir string) bool {
-	_, err := os.Stat(dir)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,7 +113,7 @@ func TestFolderUnmounted(t *testing.T) {
 	defer func() { _ = unix.Unmount(unmounted, unix.MNT_DETACH) }()
 	for range 2 {
 		r := h.tick(time.Hour)
-		if !strings.Contains(r.Deferred, "is empty and on another file system than before (is it not mounted?), and 1 services were in it") || len(r.Removed)+len(r.Slots) > 0 {
+		if !strings.Contains(r.Deferred, "is empty and another folder than before (is it not mounted?), and 1 services were in it") || len(r.Removed)+len(r.Slots) > 0 {
 			t.Errorf("deferred %q, %+v", r.Deferred, r)
 		}
 	}
@@ -127,6 +128,148 @@ func TestFolderUnmounted(t *testing.T) {
 	}
 	if r := h.tick(time.Minute); r.Deferred != "" || len(r.Removed) != 1 {
 		t.Errorf("emptied: %+v", r)
+	}
+}
+
+// TestFolderOfTheSameFileSystem: a folder of files that another of the same file system was mounted on is empty when that is
+// unmounted, as one is that was removed and made anew.
+func TestFolderOfTheSameFileSystem(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.tick(0)
+	if err := errors.Join(os.Rename(h.ConfigDir, h.ConfigDir+".away"), os.Mkdir(h.ConfigDir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Hour); !strings.Contains(r.Deferred, notMounted) || len(r.Removed)+len(r.Slots) > 0 {
+		t.Errorf("deferred %q, %+v", r.Deferred, r)
+	}
+	if err := errors.Join(os.Remove(h.ConfigDir), os.Rename(h.ConfigDir+".away", h.ConfigDir)); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.tick(time.Minute); r.Deferred != "" || len(r.Started) != 1 {
+		t.Errorf("back: %+v", r)
+	}
+}
+
+// TestNamespaceAway: while a namespace is not mounted, or is a link to what is not there, its services wait, and are not
+// forgotten; the others go on. One that is removed is gone with them.
+func TestNamespaceAway(t *testing.T) {
+	text := "[task#0]\ncommand = true\nschedule = *:00\ncatchup = all\nrun_times = 2\n"
+	for name, c := range map[string]struct {
+		leave func(folder string) error
+		says  string
+	}{
+		"not mounted": {func(folder string) error { return os.Mkdir(folder, 0o755) }, "/prod " + notMounted},
+		"link":        {func(folder string) error { return os.Symlink("nowhere", folder) }, "/prod: no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t, map[string]string{"a.conf": text})
+			folder := filepath.Join(h.ConfigDir, "prod")
+			if err := os.Mkdir(folder, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			h.write("prod/b.conf", text)
+			h.tick(0)
+			for _, run := range h.tick(time.Hour).Started {
+				h.end(run, task.Complete, 0, time.Minute)
+			}
+			if err := errors.Join(os.Rename(folder, folder+".away~"), c.leave(folder)); err != nil {
+				t.Fatal(err)
+			}
+			r := h.tick(time.Hour)
+			if len(r.Removed) > 0 || len(r.Started) != 1 || r.Started[0].Task.Service != "a" || r.Deferred != "" ||
+				len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "namespace prod: ") || !strings.Contains(r.Problems[0], c.says+": 1 services were in it, and are kept") {
+				t.Errorf("away: %+v", r)
+			}
+			h.tick(time.Hour)
+			if err := errors.Join(os.Remove(folder), os.Rename(folder+".away~", folder)); err != nil {
+				t.Fatal(err)
+			}
+			started := 0
+			for range 3 {
+				r = h.tick(time.Minute)
+				for _, run := range r.Started {
+					if run.Task.Service == "prod/b" {
+						started++
+						h.end(run, task.Complete, 0, time.Second)
+					}
+				}
+			}
+			if started != 1 || len(r.Problems) > 0 {
+				t.Errorf("back: %d starts, want the second of two: %+v", started, r)
+			}
+			if err := os.RemoveAll(folder); err != nil {
+				t.Fatal(err)
+			}
+			if r := h.tick(time.Hour); len(r.Removed) != 1 || len(r.Problems) > 0 {
+				t.Errorf("removed: %+v", r)
+			}
+		})
+	}
+}
+
+// TestLinkToNowhere: while what the file of a service is a link to is not there, its last version goes on.
+func TestLinkToNowhere(t *testing.T) {
+	h := newHall(t, nil)
+	volume := filepath.Join(filepath.Dir(h.ConfigDir), "volume")
+	if err := errors.Join(os.Mkdir(volume, 0o755), os.Symlink(volume+"/a.conf", filepath.Join(h.ConfigDir, "a.conf"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(volume+"/a.conf", []byte("[task#0]\ncommand = true\nschedule = *:00\nrun_times = 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h.tick(0)
+	started := 0
+	for i := range 5 {
+		var err error
+		switch i {
+		case 1:
+			err = os.Rename(volume, volume+".away")
+		case 3:
+			err = os.Rename(volume+".away", volume)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := h.tick(time.Hour)
+		if started += len(r.Started); len(r.Removed)+len(r.Problems) > 0 || (i == 1) != (len(r.Rejected) == 1 && r.Rejected[0].LastGood) {
+			t.Errorf("%d: %+v", i, r)
+		}
+		for _, run := range r.Started {
+			h.end(run, task.Complete, 0, time.Minute)
+		}
+	}
+	if started != 2 {
+		t.Errorf("%d starts of what runs twice", started)
+	}
+}
+
+// TestNamespaceUnreadable: a namespace that this user may not read is told, and stops no service: the last versions of what is in
+// it go on.
+func TestNamespaceUnreadable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	text := "[task#0]\ncommand = true\nschedule = *:00\n"
+	h := newHall(t, map[string]string{"a.conf": text})
+	folder := filepath.Join(h.ConfigDir, "prod")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.write("prod/b.conf", text)
+	h.tick(0)
+	if err := os.Chmod(folder, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(folder, 0o755) })
+	h.write("a.conf", text+"# changed\n")
+	for range 2 {
+		r := h.tick(time.Hour)
+		if len(r.Started) != 2 || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "permission denied: 1 services were in it, and are kept") {
+			t.Errorf("%+v", r)
+		}
+		for _, run := range r.Started {
+			h.end(run, task.Complete, 0, time.Minute)
+		}
 	}
 }
 
@@ -214,9 +357,11 @@ func (v *virtual) startsOf(rid string) (n int) {
 // stays, and what waits.
 func TestSavedInTwoSteps(t *testing.T) {
 	for name, first := range map[string]func(file string) error{
-		"removed":  os.Remove,
-		"emptied":  func(file string) error { return os.Truncate(file, 0) },
-		"one left": func(file string) error { return os.WriteFile(file, []byte(counted[:strings.Index(counted, "[task#1]")]), 0o644) },
+		"removed": os.Remove,
+		"emptied": func(file string) error { return os.Truncate(file, 0) },
+		"one left": func(file string) error {
+			return os.WriteFile(file, []byte(counted[:strings.Index(counted, "[task#1]")]), 0o644)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, line, file := saving(t)

@@ -108,7 +108,7 @@ func TestMirrors(t *testing.T) {
 	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	stamps, err := service.Stamps(etc)
+	stamps, _, err := service.Stamps(etc)
 	must(t, err)
 	for i, s := range stamps {
 		if s.Path != want[i] {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -23,30 +24,37 @@ type Stamp struct {
 }
 
 // Stamps lists the files of all services under dir with their stamps, ordered by path. A file that is gone by the
-// time it is looked at is left out; a dir that is not there is a fs.ErrNotExist.
-func Stamps(dir string) ([]Stamp, error) {
-	var stamps []Stamp
-	err := eachStamp(dir, "", func(namespace, name string, s Stamp) {
+// time it is looked at is left out; one that is there and can't be looked at, such as a link to nowhere, has the stamp of what
+// is there. unread says why folders of namespaces can't be looked into: what is in them is not known. A dir that is not there
+// is a fs.ErrNotExist.
+func Stamps(dir string) (stamps []Stamp, unread map[string]error, err error) {
+	unread = map[string]error{}
+	w := walk{dir: dir, unread: func(namespace string, err error) { unread[namespace] = err }}
+	w.do = func(namespace, name string, s Stamp) {
 		if s.Path = joinPath(namespace, name); s.Inode != 0 {
 			stamps = append(stamps, s)
 		}
-	})
+	}
+	err = w.folder("")
 	slices.SortFunc(stamps, func(a, b Stamp) int { return strings.Compare(a.Path, b.Path) })
-	return stamps, err
+	return stamps, unread, err
 }
 
 // Digest is one word for all stamps under dir: while it is the same, no file was changed, added or removed. It
 // costs a stat of each.
 func Digest(dir string) (string, error) {
 	sum, count := uint64(0), uint64(0)
-	err := eachStamp(dir, "", func(namespace, name string, s Stamp) {
+	w := walk{dir: dir}
+	w.do = func(namespace, name string, s Stamp) {
 		h := hashString(hashString(14695981039346656037, namespace), name)
 		for _, n := range [4]uint64{uint64(s.MTime), uint64(s.CTime), uint64(s.Size), s.Inode} { //nolint:gosec // bits
 			h = mix(h ^ n)
 		}
 		sum += h // the order in which a folder lists its files means nothing
 		count++
-	})
+	}
+	w.unread = func(namespace string, err error) { w.do(namespace, err.Error(), Stamp{}) }
+	err := w.folder("")
 	return strconv.FormatUint(count, 36) + "." + strconv.FormatUint(sum, 36), err
 }
 
@@ -65,10 +73,18 @@ func mix(n uint64) uint64 {
 	return n ^ n>>31
 }
 
-// eachStamp calls do for the file of each service in a folder and, where that is dir itself, in those of the
-// namespaces. One of these that is gone has none, and one that is dir itself counts as one file without a stamp.
-func eachStamp(dir, namespace string, do func(namespace, name string, s Stamp)) error {
-	folder, err := os.Open(strings.TrimSuffix(dir+"/"+namespace, "/"))
+// walk goes through the files of services.
+type walk struct {
+	dir string
+	// do is told of the file of each service. A namespace that is dir itself counts as one file without a stamp.
+	do func(namespace, name string, s Stamp)
+	// unread is told of each namespace that can't be looked into. One that is gone has no files.
+	unread func(namespace string, err error)
+}
+
+// folder goes through a folder and, where that is dir itself, through those of the namespaces.
+func (w *walk) folder(namespace string) error {
+	folder, err := os.Open(strings.TrimSuffix(w.dir+"/"+namespace, "/"))
 	if namespace != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -89,33 +105,56 @@ func eachStamp(dir, namespace string, do func(namespace, name string, s Stamp)) 
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names[:0])
 		for _, entry := range names {
-			if err := stampEntry(fd, dir, namespace, entry, do); err != nil {
-				return err
-			}
+			w.entry(fd, namespace, entry)
 		}
 	}
 }
 
-// stampEntry is eachStamp for one name in a folder: a service, a namespace, or neither.
-func stampEntry(fd int, dir, namespace, entry string, do func(namespace, name string, s Stamp)) error {
+// entry is for one name in a folder: a service, a namespace, or neither.
+func (w *walk) entry(fd int, namespace, entry string) {
 	name, isFile := strings.CutSuffix(entry, ".conf")
 	if !task.ValidName(name) || namespace == "" && entry == "node.conf" || !isFile && namespace != "" {
-		return nil
+		return
 	}
 	var st unix.Stat_t
-	if unix.Fstatat(fd, entry, &st, 0) != nil {
-		return nil //nolint:nilerr // it is gone
+	if err := unix.Fstatat(fd, entry, &st, 0); err != nil {
+		w.hidden(fd, namespace, entry, err)
+		return
 	}
 	switch folder := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
 	case isFile == folder:
 	case isFile:
-		do(namespace, name, Stamp{"", st.Mtim.Nano(), st.Ctim.Nano(), st.Size, st.Ino})
+		w.do(namespace, name, stampOf(&st))
 	case sameFolder(fd, &st):
-		do(namespace, name, Stamp{})
+		w.do(namespace, name, Stamp{})
 	default:
-		return eachStamp(dir, name, do)
+		if err := w.folder(name); err != nil {
+			w.unread(name, err)
+		}
 	}
-	return nil
+}
+
+// hidden is entry for what can't be looked at: a link to nowhere, perhaps for a while, a file system that fails. What is not
+// there at all is gone.
+func (w *walk) hidden(fd int, namespace, entry string, why error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(fd, entry, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return
+	}
+	name, isFile := strings.CutSuffix(entry, ".conf")
+	switch {
+	case !isFile:
+		w.unread(name, &fs.PathError{Op: "stat", Path: w.dir + "/" + name, Err: why})
+	case err != nil:
+		w.do(namespace, name, Stamp{Inode: math.MaxUint64}) // that of no file
+	default:
+		w.do(namespace, name, stampOf(&st))
+	}
+}
+
+func stampOf(st *unix.Stat_t) Stamp {
+	return Stamp{"", st.Mtim.Nano(), st.Ctim.Nano(), st.Size, st.Ino}
 }
 
 func sameFolder(fd int, st *unix.Stat_t) bool {
