@@ -288,6 +288,9 @@ func (v *view) putOff(ctx context.Context, err error) {
 		v.delayedUntil(v.before.Task, v.after.Next, "the service was not here")
 		return
 	}
+	if ctx.Err() != nil { // that is no word about the task: see lookAt
+		return
+	}
 	v.broken = err
 	v.delayedUntil(v.before.Task, v.after.Next, "put off: "+task.Text(err))
 	v.report.problem("%s: %v", v.before.Task, err)
