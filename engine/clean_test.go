@@ -38,7 +38,7 @@ func (v *virtual) size() (s size) {
 	if err != nil {
 		v.Fatal(err)
 	}
-	v.starts = nil // they are the test's
+	v.starts, v.jobs = nil, nil // they are the test's
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
