@@ -32,24 +32,24 @@ func (e *Engine) trouble(err error) {
 }
 
 // fold is Fold, and tells of each run how it ended. It may tell so twice, after a fold that was cut short. strange is
-// told of what is no end of a run.
+// told of what is no end of a run, and of ends that wait for their record.
 func (e *Engine) fold(ctx context.Context, told func(task.Run), strange func(error)) error {
-	return task.Fold(e.journals(), func(batch []task.Ended) error {
-		records := map[string][]task.Ended{}
-		for _, end := range batch {
-			records[end.Record] = append(records[end.Record], end)
+	return errors.Join(e.foldAside(ctx, told, strange), task.Fold(e.journals(), func(batch []task.Ended) error {
+		left, err := e.settleAll(ctx, batch, told, strange)
+		if err != nil {
+			return err
 		}
-		var errs []error
-		for _, ends := range records {
-			errs = append(errs, e.settle(ctx, ends, told, strange))
-		}
-		return errors.Join(errs...)
-	}, strange)
+		return e.setAside().Put(left...)
+	}, strange))
 }
 
-// settle enters the ends of runs of one record. They stay in the journal while that can't be reached.
+// settle enters the ends of runs of one record. They are left while that can't be reached.
 func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.Run), strange func(error)) error {
-	db, err := e.recordWith(ctx, ownerOf(ends[0]))
+	db, err := e.recordThatHas(ctx, ends[0])
+	if errors.Is(err, errGone) {
+		drop(ends, err, told, strange)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -65,18 +65,27 @@ func (e *Engine) settle(ctx context.Context, ends []task.Ended, told func(task.R
 	}
 	found := services{Engine: e}
 	for _, o := range outcomes {
-		run, err := db.Run(ctx, o.RunID)
-		if errors.Is(err, task.ErrNotFound) {
-			continue // past retention
-		}
-		if err != nil {
-			return err
-		}
-		told(run)
-		if err := e.followUp(ctx, db, &found, run); err != nil {
+		if err := e.conclude(ctx, db, &found, o, told); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// conclude follows up the end of a run that was entered. Where it had another before, as where another node found it lost,
+// who entered that has done so.
+func (e *Engine) conclude(ctx context.Context, db record, found *services, o task.Outcome, told func(task.Run)) error {
+	run, err := db.Run(ctx, o.RunID)
+	if errors.Is(err, task.ErrNotFound) {
+		return nil // past retention
+	}
+	if err != nil || run.State != o.State || run.EndedAt.UnixMicro() != o.EndedAt.UnixMicro() {
+		return err
+	}
+	if err := e.followUp(ctx, db, found, run); err != nil {
+		return err
+	}
+	told(run)
 	return nil
 }
 
@@ -238,7 +247,7 @@ func (e *Engine) alive(run task.Run) bool {
 	if e.sim != nil {
 		return true
 	}
-	if e.supervises(run) {
+	if e.supervises(run) || e.setAside().Has(run) {
 		return true
 	}
 	return alive(run) // asked last: to look for the processes of a run takes long

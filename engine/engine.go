@@ -52,6 +52,9 @@ type Engine struct {
 	records  map[string]*state.DB
 	owners   map[string]*service.Service // by the record that each has of its own, and that was opened once
 	unlocked []string                    // runs whose locks could not be given back yet
+	settled  [2]map[uint64]bool          // runs whose end needs nothing more: see noteSettled
+	freed    bool                        // runs that have ended gave locks back
+	waiting  map[string]bool             // what was told of ends that wait
 	spool    *notice.Spool               // of events, on first use
 
 	sinceBoot func() time.Duration // how long the host is up; nil for its own clock

@@ -116,18 +116,6 @@ func (d *dead) bury(ctx context.Context, db record) error {
 	return errors.Join(errs...)
 }
 
-// recordWith is recordOf for a decision: see nodeRecord.
-func (e *Engine) recordWith(ctx context.Context, path string) (record, error) {
-	if e.sim != nil {
-		return e.sim.db, nil
-	}
-	db, err := e.recordOf(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	return db, nil
-}
-
 // recordOf opens the record that has the runs of path: the service's own, or the node's.
 func (e *Engine) recordOf(ctx context.Context, path string) (*state.DB, error) {
 	if path == "" {

@@ -294,27 +294,36 @@ type services struct {
 // task returns a task and its service, nil where they are gone, or can't be read as they are. The error is for those
 // that can perhaps in a moment.
 func (s *services) task(ctx context.Context, id task.ID) (*service.Service, *task.Task, error) {
-	svc := s.known[id.Service]
+	svc, err := s.service(ctx, id.Service)
 	if svc == nil {
-		var err error
-		if svc, err = s.scheduled(ctx, id.Service); err != nil {
-			svc = s.asItWas(ctx, id.Service)
+		if lasting(err) {
+			err = nil
 		}
-		if svc == nil {
-			if lasting(err) {
-				err = nil
-			}
-			return nil, nil, err
-		}
-		if s.known == nil {
-			s.known = map[string]*service.Service{}
-		}
-		s.known[id.Service] = svc
+		return nil, nil, err
 	}
 	if t, known := svc.Task(id.RID); known {
 		return svc, &t, nil
 	}
 	return svc, nil, nil
+}
+
+// service returns a service or, where its file can't be read, the service as it was; nil and why where there is neither.
+func (s *services) service(ctx context.Context, path string) (*service.Service, error) {
+	if svc := s.known[path]; svc != nil {
+		return svc, nil
+	}
+	svc, err := s.scheduled(ctx, path)
+	if err != nil {
+		svc = s.asItWas(ctx, path)
+	}
+	if svc == nil {
+		return nil, err
+	}
+	if s.known == nil {
+		s.known = map[string]*service.Service{}
+	}
+	s.known[path] = svc
+	return svc, nil
 }
 
 // lasting says that an error is about the file itself: it stays until somebody does something.

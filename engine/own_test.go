@@ -2,10 +2,17 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"om/notice"
 	"om/schedule"
 	"om/service"
 	"om/state"
@@ -160,5 +167,236 @@ func TestScopedScheduleAfterAFailover(t *testing.T) {
 		if slot.Decision != task.SlotRun {
 			t.Errorf("%+v", slot)
 		}
+	}
+}
+
+// notices are the events in the spool, each once by its id, and how many there are.
+func (v *virtual) notices() (different, all int) {
+	v.Helper()
+	spool := &notice.Spool{Dir: v.Spool()}
+	names, err := spool.Names()
+	if err != nil {
+		v.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, name := range names {
+		e, err := spool.Read(name)
+		if err != nil {
+			v.Fatal(err)
+		}
+		ids[e.Event.ID] = true
+	}
+	return len(ids), len(names)
+}
+
+// locked are the locks that runs hold.
+func (v *virtual) locked() (list []string) {
+	v.Helper()
+	db, err := v.NodeRecord(v.Context())
+	if err != nil {
+		v.Fatal(err)
+	}
+	holds, err := db.Holds(v.Context())
+	if err != nil {
+		v.Fatal(err)
+	}
+	for _, h := range holds {
+		list = append(list, h.Name+" "+h.Run.Task.String())
+	}
+	return list
+}
+
+// ends ticks n times, ten seconds apart, and counts how often the end of each run of a service was told.
+func (v *virtual) ends(line *timeline, n int, of string) map[string]int {
+	v.Helper()
+	told := map[string]int{}
+	for range n {
+		line.goTo(line.now.Add(10 * time.Second))
+		r, err := v.Tick(v.Context(), v.options())
+		if err != nil {
+			v.Fatal(err)
+		}
+		for _, run := range r.Ended {
+			if run.Task.Service == of {
+				told[run.ID]++
+			}
+		}
+	}
+	return told
+}
+
+func (v *virtual) file(name, text string) {
+	v.Helper()
+	if err := os.WriteFile(filepath.Join(v.ConfigDir, name+".conf"), []byte(text), 0o644); err != nil {
+		v.Fatal(err)
+	}
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantOnce(t *testing.T, told map[string]int, n int) {
+	t.Helper()
+	for id, times := range told {
+		if times != 1 {
+			t.Errorf("the end of run %s was told %d times", id, times)
+		}
+	}
+	if len(told) != n {
+		t.Errorf("%d ends were told, want %d", len(told), n)
+	}
+}
+
+// The record of a service goes away with a run in flight: other services' ends are told and recorded once, and the end of
+// that run is recorded when its record is back, though its supervisor and its journal are gone.
+func TestOwnRecordThatGoesAway(t *testing.T) {
+	v, line, folder := withOwnRecord(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\n")
+	v.file("b", "[task#0]\ncommand = true\nlog = none\nschedule = */10 * * * * *\nnotify_webhook = https://x.example.com/\nnotify_on = failed\nrenotify = 1s\n")
+	v.fails["task#0"], v.last["task#0"] = 9, time.Second
+	v.tickAt()
+	line.goTo(line.now.Add(30 * time.Second))
+	started := v.tickAt().Started
+	own := slices.IndexFunc(started, func(r task.Run) bool { return r.Task.Service == "s" })
+	if own < 0 || len(v.locked()) != 1 {
+		t.Fatalf("started %+v, locked %q", started, v.locked())
+	}
+	v.letOwn()
+	move(t, folder, folder+".away")
+	line.goTo(line.now.Add(2 * time.Second)) // it ends
+	if r, err := v.Tick(t.Context(), v.options()); err != nil || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "of service s wait for their record") {
+		t.Errorf("%v, %q", err, r.Problems)
+	}
+	if locked := v.locked(); len(locked) > 0 {
+		t.Errorf("a run that has ended holds %q", locked)
+	}
+	wantOnce(t, v.ends(line, 50, "b"), 49) // the last has not ended
+	if different, all := v.notices(); different != all || all < 49 {
+		t.Errorf("%d events are of %d", all, different)
+	}
+	if err := os.Remove(filepath.Join(v.ConfigDir, "b.conf")); err != nil {
+		t.Fatal(err)
+	}
+	v.ends(line, 2, "b")
+	if err := os.RemoveAll(v.journals()); err != nil { // the supervisor has gone
+		t.Fatal(err)
+	}
+	v.letOwn()
+	move(t, folder+".away", folder)
+	wantOnce(t, v.ends(line, 3, "s"), 1)
+	db, err := v.recordOf(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err := db.Run(t.Context(), started[own].ID); err != nil || run.State != task.Failed {
+		t.Errorf("%+v, %v", run, err)
+	}
+	if left, err := v.setAside().Ends(); err != nil || len(left) > 0 {
+		t.Errorf("left %+v, %v", left, err)
+	}
+}
+
+// The record of a service comes back from another node that found the run lost: that end stands, and is told by no other.
+func TestOwnRecordThatWasElsewhere(t *testing.T) {
+	v, line, folder := withOwnRecord(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nnotify_webhook = https://x.example.com/\n")
+	v.fails["task#0"], v.last["task#0"] = 9, time.Second
+	line.goTo(line.now.Add(30 * time.Second))
+	started := v.tickAt().Started
+	if len(started) != 1 {
+		t.Fatalf("started %+v", started)
+	}
+	v.letOwn()
+	move(t, folder, folder+".away")
+	wantOnce(t, v.ends(line, 3, "s"), 0)
+	db, err := state.Open(t.Context(), state.Options{Path: folder + ".away/om.db", Now: v.Now, Node: "n2", BootID: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := db.Recover(t.Context(), func(task.Run) bool { return false })
+	if err = errors.Join(err, db.Close()); err != nil || len(lost) != 1 {
+		t.Fatalf("%+v, %v", lost, err)
+	}
+	move(t, folder+".away", folder)
+	wantOnce(t, v.ends(line, 3, "s"), 0)
+	if _, all := v.notices(); all > 0 {
+		t.Errorf("%d events", all)
+	}
+	if left, err := v.setAside().Ends(); err != nil || len(left) > 0 {
+		t.Errorf("left %+v, %v", left, err)
+	}
+}
+
+// The file of a service with its own record is deleted with a run in flight: its lock is free when the run has ended, and
+// the end is recorded where the record is still there, else told, once, and the journal goes on.
+func TestOwnServiceThatIsDeleted(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		v, line, folder := withOwnRecord(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\nlock = tape\n")
+		v.last["task#0"] = 55 * time.Second
+		line.goTo(line.now.Add(30 * time.Second))
+		started := v.tickAt().Started
+		if len(started) != 1 || len(v.locked()) != 1 {
+			t.Fatalf("started %+v, locked %q", started, v.locked())
+		}
+		v.file("b", "[task#1]\ncommand = true\nlog = none\nschedule = */10 * * * * *\noverlap = queue-one\nlock = tape\n")
+		if err := os.Remove(filepath.Join(v.ConfigDir, "s.conf")); err != nil {
+			t.Fatal(err)
+		}
+		v.letOwn()
+		if !there {
+			move(t, folder, folder+".away")
+		}
+		told := v.ends(line, 5, "s")
+		if len(told) > 0 || len(v.starts) != 1 {
+			t.Fatalf("told %v, started %+v", told, v.starts)
+		}
+		line.goTo(line.now.Add(5 * time.Second))
+		r, err := v.Tick(t.Context(), v.options())
+		if err != nil || len(r.Ended) != 1 || r.Ended[0].ID != started[0].ID || len(r.Started) != 1 || len(r.Problems) > 0 == there {
+			t.Errorf("record there: %v: ended %+v, started %+v, %q, %v", there, r.Ended, r.Started, r.Problems, err)
+		}
+		wantOnce(t, v.ends(line, 3, "s"), 0)
+		if left, err := v.setAside().Ends(); err != nil || len(left) > 0 {
+			t.Errorf("left %+v, %v", left, err)
+		}
+		if there {
+			wantEnd(t, folder+"/om.db", started[0].ID)
+		}
+	}
+}
+
+// wantEnd looks for the end of a run in the record at a path.
+func wantEnd(t *testing.T, path, id string) {
+	t.Helper()
+	db, err := state.Open(t.Context(), state.Options{Path: path, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if run, err := db.Run(t.Context(), id); err != nil || run.State != task.Complete {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+// A journal that is read again from its beginning tells nothing again, however many runs it has.
+func TestJournalReadAgain(t *testing.T) {
+	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = */10 * * * * *\nnotify_webhook = https://x.example.com/\nnotify_on = failed\nrenotify = 1s\n")
+	v.fails["task#0"] = 9
+	v.tickAt()
+	wantOnce(t, v.ends(line, 60, "s"), 60)
+	before, _ := v.notices()
+	all, err := filepath.Glob(v.journals() + "/*")
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	if err := unix.Removexattr(all[0], "user.om.folded"); err != nil {
+		t.Skip("no extended attributes: each tick reads all")
+	}
+	line.goTo(line.now.Add(time.Second))
+	r := v.tickAt()
+	if different, n := v.notices(); len(r.Ended) > 1 || different != n || n > before+1 {
+		t.Errorf("told %d ends and %d events, before %d", len(r.Ended), n, before)
 	}
 }

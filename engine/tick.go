@@ -270,7 +270,7 @@ func (s *scheduler) recover(ctx context.Context, db record) error {
 
 // hasten has the tasks looked at now whose slots wait for the end of a run, where one has ended.
 func (s *scheduler) hasten(ctx context.Context) error {
-	if len(s.report.Ended)+len(s.report.Lost) == 0 && !s.endings.some() {
+	if freed := s.takeFreed(); !freed && len(s.report.Ended)+len(s.report.Lost) == 0 && !s.endings.some() {
 		return nil
 	}
 	var waiting []task.ID
@@ -311,7 +311,13 @@ func (s *scheduler) foldAll(ctx context.Context) error {
 	return s.fold(ctx, func(run task.Run) { s.report.Ended = append(s.report.Ended, run) }, s.strange)
 }
 
-func (s *scheduler) strange(err error) { s.report.problem("the ends of runs: %v", err) }
+// strange tells of a problem. That ends wait is told once: the turns that find them waiting still have none.
+func (s *scheduler) strange(err error) {
+	if errors.Is(err, errWaits) && !s.tellsWaits(err.Error()) {
+		return
+	}
+	s.report.problem("the ends of runs: %v", err)
+}
 
 // rehearseTick tells what a tick would start, and records nothing. Files that no tick has read yet have no
 // cursors: nothing of them would be due, and that is told.

@@ -502,17 +502,19 @@ func (h *history) checkLocks() {
 	}
 }
 
-// checkLeft: no process, no journal and no cgroup with processes is left.
+// checkLeft: no process, no journal, no end that was set aside and no cgroup with processes is left.
 func (h *history) checkLeft() {
 	for _, pid := range h.processes() {
 		h.fault("process %d is left: %s", pid, cmdline(pid))
 	}
-	entries, err := os.ReadDir(filepath.Join(h.state, "journal"))
-	if err != nil && !os.IsNotExist(err) {
-		h.Fatal(err)
-	}
-	for _, e := range entries {
-		h.fault("journal %s is left", e.Name())
+	for _, folder := range []string{"journal", "ends"} {
+		entries, err := os.ReadDir(filepath.Join(h.state, folder))
+		if err != nil && !os.IsNotExist(err) {
+			h.Fatal(err)
+		}
+		for _, e := range entries {
+			h.fault("%s %s is left", folder, e.Name())
+		}
 	}
 	leaves, _ := filepath.Glob("/sys/fs/cgroup/om-*")
 	deeper, _ := filepath.Glob("/sys/fs/cgroup/*/om-*")
