@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"om/schedule"
@@ -21,7 +22,7 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 	if err != nil {
 		return f, err
 	}
-	f.Running = ids(append(r.living(running), stuck...))
+	f.Running = ids(slices.Concat(r.formerOf(t.ID), r.living(running), stuck))
 	if f.Held, err = r.heldLocks(ctx, t.Plan.LockList()); err != nil {
 		return f, err
 	}
@@ -32,6 +33,11 @@ func (r *runner) facts(ctx context.Context, t task.Task) (task.Facts, error) {
 	}
 	f.Seen, err = r.seen(ctx, r.svc, r.db, t.Requires)
 	return f, err
+}
+
+// formerOf are the runs of a task that go on in records that its service had before.
+func (r *runner) formerOf(id task.ID) []task.Run {
+	return slices.DeleteFunc(slices.Clone(r.former), func(run task.Run) bool { return run.Task != id })
 }
 
 // stuck is the last run of a task where it has its end, and processes that SIGKILL did not end: another run is not to

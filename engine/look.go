@@ -24,6 +24,9 @@ type looked struct {
 	err    error  // why nothing can be decided about it now
 	avail  task.Status
 	probed bool
+
+	former      []task.Run // that go on in records that it had before
+	formerKnown bool
 }
 
 // look finds a service once a tick. What is scheduled is its file or, while that has errors, the last

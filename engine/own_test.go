@@ -380,6 +380,35 @@ func wantEnd(t *testing.T, path, id string) {
 	}
 }
 
+// The file of a service names another record with a run in flight: the run keeps its lock and its place, and its end is
+// recorded where it began.
+func TestStateEditedDuringARun(t *testing.T) {
+	const text = "[task#0]\ncommand = true\nlog = none\nschedule = */10 * * * * *\nlock = tape\n"
+	v, line, folder := withOwnRecord(t, text)
+	v.last["task#0"] = 45 * time.Second
+	line.goTo(line.now.Add(10 * time.Second))
+	first := v.tickAt().Started
+	if len(first) != 1 {
+		t.Fatalf("started %+v", first)
+	}
+	v.file("s", "[DEFAULT]\nstate = "+folder+"/other.db\n"+text)
+	if err := v.InitState(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		line.goTo(line.now.Add(10 * time.Second))
+		if r := v.tickAt(); len(r.Started) > 0 || !slices.Equal(v.locked(), []string{"tape s/task#0"}) {
+			t.Fatalf("at %s: started %+v, locked %q", line.now, r.Started, v.locked())
+		}
+	}
+	line.goTo(line.now.Add(10 * time.Second))
+	r := v.tickAt()
+	if len(r.Ended) != 1 || r.Ended[0].ID != first[0].ID || len(r.Started) != 1 {
+		t.Errorf("ended %+v, started %+v", r.Ended, r.Started)
+	}
+	wantEnd(t, folder+"/om.db", first[0].ID)
+}
+
 // A journal that is read again from its beginning tells nothing again, however many runs it has.
 func TestJournalReadAgain(t *testing.T) {
 	v, line := atMinute(t, "[task#0]\ncommand = true\nlog = none\nschedule = */10 * * * * *\nnotify_webhook = https://x.example.com/\nnotify_on = failed\nrenotify = 1s\n")

@@ -41,6 +41,9 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 		r.req.Done = nil
 		return r.each(ctx, picked, r.rehearse), nil
 	}
+	if r.former, err = e.formerNow(ctx, s); err != nil {
+		return nil, err
+	}
 	if err = r.confirm(ctx, picked); err != nil {
 		return nil, err
 	}
@@ -124,6 +127,7 @@ type runner struct {
 	req       Request
 	confirmed map[string]string // rid -> how
 	missed    int               // slots that went by unrun before this one
+	former    []task.Run        // of the service, in progress in records that it had before
 	mu        sync.Mutex        // notes are one stream
 }
 

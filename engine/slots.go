@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,6 +229,10 @@ func (v *view) try(ctx context.Context, a attempt) error {
 		return nil
 	}
 	r := v.runner(a)
+	var err error
+	if r.former, err = v.former(ctx, v.l); err != nil {
+		return err
+	}
 	d, err := r.decide(ctx, v.t)
 	if err != nil {
 		return err
@@ -504,10 +509,18 @@ func (s *scheduler) clearLocks(ctx context.Context) {
 		if l.db == nil {
 			continue // it is not known
 		}
-		if _, err = l.db.Run(ctx, h.Run.ID); errors.Is(err, task.ErrNotFound) {
+		if _, err = l.db.Run(ctx, h.Run.ID); errors.Is(err, task.ErrNotFound) && s.neverCame(ctx, l, h.Run) {
 			s.unlock(ctx, h.Run.ID)
 		}
 	}
+}
+
+// neverCame says that a run that is not in the record of its service is in none: the file may have named another when it
+// was claimed.
+func (s *scheduler) neverCame(ctx context.Context, l *looked, run task.Run) bool {
+	former, err := s.former(ctx, l)
+	is := func(r task.Run) bool { return r.ID == run.ID }
+	return err == nil && !slices.ContainsFunc(former, is) && len(task.Processes(run.ID)) == 0
 }
 
 // letLocks gives back what the run of this look holds, where it does not begin.

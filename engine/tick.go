@@ -138,6 +138,8 @@ type scheduler struct {
 	unsynced bool
 	trusted  sync.Map              // of the folders of files, nil or why not
 	ahead    map[task.ID]time.Time // the newest of the slots that are decided and to come
+	// records are those that services have and had; nil for not read yet.
+	records map[string][]string
 
 	catchups int       // slots of the past that were started
 	guarding *guard    // of runs in progress
