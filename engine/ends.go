@@ -227,7 +227,11 @@ func (e *Engine) tooLate(t *task.Task, c task.Cursor) bool {
 	if err != nil {
 		return true
 	}
-	if next, ok := cal.Next(c.Retry.Slot, later(c.Retry.Slot, c.Retry.Since)); ok && !at.Before(next) {
+	last, from := c.Retry.Slot, later(c.Retry.Slot, c.Retry.Since)
+	if cal.AfterEnd() { // the run has ended just now
+		last, from = e.Now(), e.Now()
+	}
+	if next, ok := cal.Next(last, from); ok && !at.Before(next) {
 		return true
 	}
 	p := &t.Plan

@@ -124,6 +124,11 @@ func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t
 	if err != nil {
 		return err
 	}
+	var goesOn bool
+	if c.At, goesOn, err = s.sinceEnd(ctx, l, t, cal, c.At); err != nil || goesOn {
+		x.Checks = append(x.Checks, task.Check{Name: "due", Detail: afterRunText})
+		return err
+	}
 	for _, clause := range clauses(cal, c.At, s.now, last.IsZero()) {
 		x.Clauses = append(x.Clauses, ClauseSaid(clause))
 	}
@@ -198,8 +203,11 @@ func whyNotDue(cal *schedule.Schedule, cursor time.Time, x *Explanation, missed 
 // of which the record does not have what was the last one then, by the calendar alone.
 func clauses(cal *schedule.Schedule, cursor, at time.Time, fresh bool) []schedule.Clause {
 	since := "the last slot"
-	if fresh {
+	switch {
+	case fresh:
 		since = "the start of the schedule"
+	case cal.AfterEnd():
+		since = "the last run or slot"
 	}
 	if !at.After(cursor) {
 		cursor = time.Time{}

@@ -360,6 +360,9 @@ func (v *view) decideAll(ctx context.Context) error {
 	if err := v.decidePending(ctx); err != nil {
 		return err
 	}
+	if err := v.countEnd(ctx); err != nil {
+		return err
+	}
 	if err := v.decideFresh(ctx); err != nil {
 		return err
 	}

@@ -73,6 +73,10 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	}
 	p.Zone, p.Meaning = cal.Zone().Name(), cal.Describe()
 	c := s.cursorOf(l.svc, t, cursors)
+	var goesOn bool
+	if c.At, goesOn, err = s.sinceEnd(ctx, l, t, cal, c.At); err != nil {
+		return p, err
+	}
 	if p.Slot, err = lastSlot(ctx, l.db, t.ID); err != nil {
 		return p, err
 	}
@@ -88,7 +92,10 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	if err != nil {
 		return p, err
 	}
-	if starts {
+	switch {
+	case starts && goesOn:
+		why = append(why, afterRunText)
+	case starts:
 		if p.Next = s.nextStart(cal, l.svc, t, c); p.Next.IsZero() {
 			why = append(why, "its schedule has no more slots")
 		}

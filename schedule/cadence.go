@@ -18,3 +18,9 @@ func (c clause) goesOn() bool {
 	}
 	return false
 }
+
+// AfterEnd says that the schedule counts from the end of the last run: "every 30m after end". The last run of such a schedule,
+// for the functions that ask for one, is when that ended.
+func (s *Schedule) AfterEnd() bool {
+	return slices.ContainsFunc(s.clauses, func(c clause) bool { return c.kind == grid && c.is(once) })
+}
