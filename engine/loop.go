@@ -72,8 +72,9 @@ type loop struct {
 	guard   guard
 	rhythm  time.Duration // from one full turn to the next
 
-	open     map[string]bool // runs that go on, as far as is known
-	children []int           // supervisors that have not ended
+	open     map[string]bool      // runs that go on, as far as is known
+	told     map[string]time.Time // when ends of runs were told, of late
+	children []int                // supervisors that have not ended
 	turns    int
 	rescan   time.Time // when to look again at files of which something was taken just now
 	reload   bool      // it was asked for
@@ -232,6 +233,7 @@ const few = 64
 
 // count keeps the counts: by what turns did, and now and then, or to know that no run goes on, by looking.
 func (l *loop) count(ctx context.Context, turn *Turn, wake int) error {
+	turn.Ended, turn.Lost = l.untold(turn.Ended), l.untold(turn.Lost)
 	for _, run := range slices.Concat(turn.Started, turn.Ended, turn.Lost) {
 		if l.open[run.ID] = true; run.State.Final() {
 			delete(l.open, run.ID)
@@ -255,6 +257,25 @@ func (l *loop) count(ctx context.Context, turn *Turn, wake int) error {
 	return err
 }
 
+// untold leaves out the runs whose end was told already: what recorded it, as what ends a run that is replaced does, may be about
+// to note that in the journal when this process reads it.
+func (l *loop) untold(runs []task.Run) []task.Run {
+	now := l.Now()
+	for id, at := range l.told {
+		if now.Sub(at) > fullTurn {
+			delete(l.told, id)
+		}
+	}
+	return slices.DeleteFunc(runs, func(run task.Run) bool {
+		_, before := l.told[run.ID]
+		if l.told == nil {
+			l.told = map[string]time.Time{}
+		}
+		l.told[run.ID] = now
+		return before
+	})
+}
+
 // look looks at which runs go on. The end of a run may have been recorded by another process: then it is told now.
 func (l *loop) look(ctx context.Context, turn *Turn) error {
 	goesOn := map[string]bool{}
@@ -275,7 +296,7 @@ func (l *loop) look(ctx context.Context, turn *Turn) error {
 		}
 		for _, db := range records {
 			if run, err := db.Run(ctx, id); err == nil && run.State.Final() {
-				turn.Ended = append(turn.Ended, run)
+				turn.Ended = append(turn.Ended, l.untold([]task.Run{run})...)
 			}
 		}
 		delete(l.open, id)

@@ -147,3 +147,42 @@ func TestRenewWaits(t *testing.T) {
 		}
 	}
 }
+
+// TestEndIsToldOnce: the end of a run that another process has recorded may still be read in the journal.
+func TestEndIsToldOnce(t *testing.T) {
+	v, line := atMinute(t, everyMinute)
+	var told []Turn
+	l := &loop{Engine: v.Engine, open: map[string]bool{}, o: LoopOptions{
+		TickOptions: v.options(), Told: func(r Turn, _ error) { told = append(told, r) },
+	}}
+	v.last["task#0"] = 20 * time.Second
+	turn := func(wake int) {
+		t.Helper()
+		r := Turn{TickReport: TickReport{At: line.now}}
+		err := l.turn(t.Context(), &r.TickReport, wake)
+		if err != nil || len(r.Problems) > 0 {
+			t.Fatalf("%v, %q", err, r.Problems)
+		}
+		l.tell(t.Context(), &r, nil, wake)
+	}
+	turn(wakeDue)
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := v.newest()
+	end := task.Outcome{RunID: run.ID, State: task.Complete, StartedAt: run.StartedAt, EndedAt: run.StartedAt.Add(20 * time.Second)}
+	if err := db.Settle(t.Context(), []task.Outcome{end}); err != nil {
+		t.Fatal(err)
+	}
+	turn(wakeEnds) // looks, and finds it
+	line.goTo(line.now.Add(25 * time.Second))
+	turn(wakeEnds) // reads the journal
+	n := 0
+	for _, r := range told {
+		n += len(r.Ended)
+	}
+	if len(told[0].Started) != 1 || len(told[1].Ended) != 1 || n != 1 {
+		t.Errorf("%d starts, the end was told %d times: %+v", len(told[0].Started), n, told)
+	}
+}

@@ -82,11 +82,13 @@ func TestTold(t *testing.T) {
 	over.State, over.ExitCode, over.EndedAt, over.Reason = task.Failed, 3, at.Add(2*time.Second), `"-psecret": no`
 	lost := run
 	lost.State, lost.Reason = task.Lost, "its supervisor is gone"
+	killed := over
+	killed.ID, killed.State, killed.ExitCode, killed.Signal = "r2", task.TimedOut, 0, "SIGKILL"
 	slot := func(d task.SlotDecision, n int) task.Slot {
 		return task.Slot{Task: run.Task, At: at, Last: at.Add(time.Hour), Count: n, Decision: d, Reason: "why " + string(d)}
 	}
 	turn := engine.Turn{TickReport: engine.TickReport{
-		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over}, Lost: []task.Run{lost},
+		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over, killed}, Lost: []task.Run{lost},
 		Slots:    []task.Slot{slot(task.SlotSkip, 1), slot(task.SlotMissed, 2), slot(task.SlotExpired, 1), slot(task.SlotPending, 1)},
 		Changed:  []string{"bad", "good"},
 		Rejected: []engine.Rejection{{Service: "bad", Reason: "bad.conf:3: [task#0] command: wanted x", LastGood: true}},
@@ -104,6 +106,7 @@ func TestTold(t *testing.T) {
 		`level=INFO msg="config removed" service=gone`,
 		`level=ERROR msg=lost service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason="its supervisor is gone"`,
 		`level=WARN msg=ended service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 state=error exit_code=3 seconds=2 reason="\"…\": no"`,
+		`level=WARN msg=ended service=s task=task#0 slot=2026-03-29T02:00:00Z run=r2 state=timeout seconds=2`,
 		`level=INFO msg=started service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason=schedule attempt=1`,
 		`level=INFO msg=skipped service=s task=task#0 slot=2026-03-29T02:00:00Z reason="why skip"`,
 		`level=WARN msg=missed service=s task=task#0 slot=2026-03-29T02:00:00Z slot_last=2026-03-29T03:00:00Z count=2 reason="why missed"`,

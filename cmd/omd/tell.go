@@ -110,7 +110,10 @@ func (t *teller) ended(run task.Run) {
 	if run.State != task.Complete {
 		level = slog.LevelWarn
 	}
-	more := []any{"state", string(run.State), "exit_code", run.Code()}
+	more := []any{"state", string(run.State)}
+	if run.Exited() {
+		more = append(more, "exit_code", run.ExitCode)
+	}
 	if !run.StartedAt.IsZero() {
 		more = append(more, "seconds", run.EndedAt.Sub(run.StartedAt).Seconds())
 	}
