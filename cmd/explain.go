@@ -132,7 +132,11 @@ func (a *app) explanation(x engine.Explanation) string {
 	for _, w := range x.Waiting {
 		fmt.Fprintf(&b, "      waits        %s\n", oneLine(w))
 	}
-	if !x.Next.IsZero() {
+	switch {
+	case x.Next.IsZero():
+	case x.Never():
+		fmt.Fprintf(&b, "  next slot %s, which will not be started as things are\n", a.when(x.Next))
+	default:
 		fmt.Fprintf(&b, "  next slot %s\n", a.when(x.Next))
 	}
 	return b.String()

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,6 +122,9 @@ func (e *Engine) DoctorService(ctx context.Context, path string) ([]Finding, err
 	var found []Finding
 	for _, p := range svc.Problems {
 		found = append(found, ofProblem(path, p))
+	}
+	if _, err = e.Record(ctx, svc); errors.Is(err, task.ErrNotFound) {
+		return append(found, Finding{findError, "state", path, "", "none of its tasks is started: " + task.Text(err), "om " + path + " state init"}), nil
 	}
 	planned := map[string]Planned{}
 	all, err := e.Schedules(ctx, path, Selection{})

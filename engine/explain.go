@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"om/schedule"
@@ -193,6 +194,8 @@ func whyNotDue(cal *schedule.Schedule, cursor time.Time, x *Explanation, missed 
 		return fmt.Sprintf("%d slots since %s are missed, and not made up for", missed, since)
 	case x.At.Before(cursor):
 		return "its slots up to " + since + " are over"
+	case x.Next.IsZero() && cal.WaitsForBoot(x.At):
+		return "no slot since " + since + "; " + noSlot(cal, x.At)
 	case x.Next.IsZero():
 		return "there is no slot after " + since
 	}
@@ -247,9 +250,17 @@ func verdictOf(d task.Decision) string {
 	if d.Run() {
 		return "its schedule starts it"
 	}
-	no := d.Blockers()[0]
-	return "not started: " + no.Detail
+	all := d.Blockers()
+	return "not started: " + all[max(0, slices.IndexFunc(all, stays))].Detail
 }
+
+// stays says that a check which does not pass keeps each slot from being started, not only one that is due now.
+func stays(c task.Check) bool {
+	return !c.Pass && slices.Contains([]string{"scheduled", "enabled", "here", "active", "thawed", "attended"}, c.Name)
+}
+
+// Never says that no slot is started, whenever it comes, as things are.
+func (x *Explanation) Never() bool { return slices.ContainsFunc(x.Checks, stays) }
 
 // ExplainSlot tells what is on record of a slot of a task: the decision, why, and the run.
 func (e *Engine) ExplainSlot(ctx context.Context, path, rid string, slot time.Time) (SlotSaid, error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,25 @@ func TestNextSlot(t *testing.T) {
 			if slot, _, sooner := cal.Latest(from, until); c.stands && sooner {
 				t.Errorf("%s with the cursor at %s: after %s comes %s, and not %s", c.text, cursor, at, slot, next)
 			}
+		}
+	}
+}
+
+// TestNextStartOfTheHost: what waits for a start of the host has no time, and is not over.
+func TestNextStartOfTheHost(t *testing.T) {
+	for text, want := range map[string]string{
+		"schedule = @reboot\n":                         "it is due after the next start of the host",
+		"schedule = @reboot\nnot_after = 2027-01-01\n": "its schedule has no more slots",
+		"schedule = @0\n":                              "its schedule has no more slots",
+	} {
+		v, line := seenNow(t, "[task#0]\ncommand = true\ncwd = /\nlog = none\n"+text)
+		all, err := v.Schedules(t.Context(), "s", Selection{})
+		if err != nil || len(all) != 1 || all[0].Why != want || !all[0].Next.IsZero() {
+			t.Errorf("%q: %+v, %v", text, all, err)
+		}
+		x, err := v.Explain(t.Context(), "s", "task#0", line.now)
+		if err != nil || strings.HasSuffix(x.Verdict, want) != strings.Contains(want, "host") {
+			t.Errorf("%q: %q, %v", text, x.Verdict, err)
 		}
 	}
 }

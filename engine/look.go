@@ -287,8 +287,14 @@ func (v *view) putOff(ctx context.Context, err error) {
 	}
 	if v.l.own() && v.l.db == nil && (errors.Is(err, errElsewhere) || errors.Is(err, task.ErrNotFound)) {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
-		v.noteAway(true)
-		v.delayedUntil(v.before.Task, v.after.Next, "the service was not here")
+		why := "the service was not here"
+		unrecorded := v.unrecorded(ctx, err)
+		if unrecorded {
+			why = task.Text(err)
+			v.report.problemOnce(why)
+		}
+		v.noteAway(!unrecorded)
+		v.delayedUntil(v.before.Task, v.after.Next, why)
 		return
 	}
 	if ctx.Err() != nil { // that is no word about the task: see lookAt
@@ -297,6 +303,19 @@ func (v *view) putOff(ctx context.Context, err error) {
 	v.broken = err
 	v.delayedUntil(v.before.Task, v.after.Next, "put off: "+task.Text(err))
 	v.report.problem("%s: %v", v.before.Task, err)
+}
+
+// unrecorded says that the task would run here, and that nobody has made the record of its service: see InitState.
+func (v *view) unrecorded(ctx context.Context, err error) bool {
+	t, known := v.l.svc.Task(v.before.Task.RID)
+	if !known || !errors.Is(err, task.ErrNotFound) || neverScheduled(v.l.svc, &t) != "" {
+		return false
+	}
+	away, err := v.scheduler.away(ctx, v.l, &t)
+	if err == nil && away == "" && v.l.several() { // it may be another's: its resources say where the record is
+		away, err = v.inactive(ctx, v.l)
+	}
+	return err == nil && away == ""
 }
 
 // open completes what a look needs: the schedule, the cursor of the service's own record, whether the node is

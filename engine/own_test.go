@@ -427,5 +427,48 @@ func TestJournalReadAgain(t *testing.T) {
 	r := v.tickAt()
 	if different, n := v.notices(); len(r.Ended) > 1 || different != n || n > before+1 {
 		t.Errorf("told %d ends and %d events, before %d", len(r.Ended), n, before)
+
+// Who has an active service without a record is told so, with the command that makes it; while its filesystem is elsewhere,
+// and where no task would be started here, nothing is wrong.
+func TestNoOwnRecord(t *testing.T) {
+	gone := filepath.Join(inMemory(t), "gone")
+	for _, c := range []struct {
+		name, text string
+		told       bool
+	}{
+		{"active", everyMinute, true},
+		{"two tasks", everyMinute + "[task#1]\ncommand = true\nlog = none\nschedule = cron:* * * * *\n", true},
+		{"active by a check", "[app#0]\ncheck = true\n" + everyMinute, true},
+		{"elsewhere", "[fs#0]\ntype = tmpfs\nmnt = " + gone + "\ndev = none\n" + everyMinute, false},
+		{"inactive", "[app#0]\ncheck = false\n" + everyMinute, false},
+		{"disabled", "[task#0]\ncommand = true\nschedule = cron:* * * * *\ndisable = true\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := newVirtual(t, map[string]string{"s": "[DEFAULT]\nstate = " + gone + "/om.db\ncwd = /\n" + c.text})
+			line := &timeline{now: time.Date(2027, 3, 1, 12, 0, 30, 0, time.UTC)}
+			v.Now, v.after = func() time.Time { return line.now }, line.after
+			if _, err := v.Tick(t.Context(), v.options()); err != nil {
+				t.Fatal(err)
+			}
+			line.goTo(line.now.Add(time.Minute))
+			r, err := v.Tick(t.Context(), v.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := map[bool]int{true: 1}[c.told]; len(r.Problems) != want || want > 0 && !strings.Contains(r.Problems[0], "om s state init") {
+				t.Errorf("problems: %q", r.Problems)
+			}
+			if !c.told {
+				return
+			}
+			all, err := v.Schedules(t.Context(), "s", Selection{})
+			if err != nil || len(all) == 0 || !strings.Contains(all[0].Why, "om s state init") {
+				t.Errorf("%+v, %v", all, err)
+			}
+			found, err := v.DoctorService(t.Context(), "s")
+			if err != nil || len(found) == 0 || found[len(found)-1].Fix != "om s state init" {
+				t.Errorf("%+v, %v", found, err)
+			}
+		})
 	}
 }

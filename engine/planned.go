@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]P
 		return nil, err
 	}
 	db, err := e.Record(ctx, svc)
+	if errors.Is(err, task.ErrNotFound) {
+		return e.unrecorded(svc, sel, task.Text(err)), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +66,30 @@ func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]P
 			all = append(all, p)
 		}
 	}
-	return all, nil
+	return append(all, wrongSections(svc, sel)...), nil
+}
+
+// unrecorded are the tasks of a service that has no record yet: none of them is started.
+func (e *Engine) unrecorded(svc *service.Service, sel Selection, why string) []Planned {
+	var all []Planned
+	for _, picked := range sel.Pick(svc.Tasks) {
+		t := picked.Task
+		if cal, err := e.calendar(&t); err == nil && t.Schedule != "" {
+			all = append(all, Planned{Service: svc.Path, Task: t.ID.RID, Schedule: t.Schedule, Zone: cal.Zone().Name(), Meaning: cal.Describe(), Why: why})
+		}
+	}
+	return append(all, wrongSections(svc, sel)...)
+}
+
+// wrongSections are the tasks that are left out, for their sections have errors. Whether tags or subsets mean one is not known.
+func wrongSections(svc *service.Service, sel Selection) []Planned {
+	var all []Planned
+	for _, section := range svc.Quarantined() {
+		if _, ok := sel.rid(section); ok && strings.HasPrefix(section, "task#") && sel.Tags+sel.Subsets == "" {
+			all = append(all, Planned{Service: svc.Path, Task: section, Why: "its section has errors: om " + svc.Path + " validate"})
+		}
+	}
+	return all
 }
 
 func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursors []task.Cursor) (Planned, error) {
@@ -97,7 +124,12 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 		why = append(why, afterRunText)
 	case starts:
 		if p.Next = s.nextStart(cal, l.svc, t, c); p.Next.IsZero() {
-			why = append(why, "its schedule has no more slots")
+			why = append(why, noSlot(cal, s.now))
+		}
+	}
+	if starts {
+		for _, f := range s.doctorIdentity(ctx, t) {
+			why = append(why, f.Detail)
 		}
 	}
 	for _, run := range running {
@@ -108,6 +140,14 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	p.Why = strings.Join(why, "; ")
 	p.Waiting, err = s.waiting(ctx, l.db, c)
 	return p, err
+}
+
+// noSlot says why a schedule has no next slot.
+func noSlot(cal *schedule.Schedule, now time.Time) string {
+	if cal.WaitsForBoot(now) {
+		return "it is due after the next start of the host"
+	}
+	return "its schedule has no more slots"
 }
 
 // cursorOf is the cursor on record, or for a schedule that no tick has seen one that would begin now.

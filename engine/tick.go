@@ -113,6 +113,13 @@ func (r *TickReport) problem(format string, args ...any) {
 	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 }
 
+// problemOnce is problem for what concerns many tasks.
+func (r *TickReport) problemOnce(text string) {
+	if !slices.Contains(r.Problems, text) {
+		r.Problems = append(r.Problems, text)
+	}
+}
+
 // scheduler is one tick.
 type scheduler struct {
 	*Engine
@@ -506,7 +513,7 @@ func (e *Engine) lockTicks(role string) (lock *os.File, holder string, err error
 		n, _ := f.ReadAt(text, 0)
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, string(text[:n]), nil
+			return nil, cmp.Or(string(text[:n]), "another om"), nil // it has not said yet who it is
 		}
 		return nil, "", fmt.Errorf("%s: %w", f.Name(), err)
 	}
