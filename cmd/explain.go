@@ -245,7 +245,10 @@ func (a *app) printSchedule(ctx context.Context, sel engine.Selection) error {
 	if len(rows) == 0 && failed == nil && sel != (engine.Selection{}) {
 		return task.Errorf(task.ErrNotFound, "no task with a schedule matches %s", sel)
 	}
-	l := listing{columns: []string{"SERVICE", "TASK", "LAST RUN", "STATE", "NEXT", "SCHEDULE", "WHY NOT"}, data: rows}
+	l := listing{
+		columns: []string{"SERVICE", "TASK", "LAST RUN", "STATE", "NEXT", "SCHEDULE", "WHY NOT"}, data: rows,
+		least: []int{8, 6, 0, 0, 0, 8}, spare: []int{2, 3}, below: true,
+	}
 	for _, r := range rows {
 		l.rows = append(l.rows, a.plannedCells(r))
 		l.colors = append(l.colors, "")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -264,15 +265,56 @@ func orNil(s string) *string {
 func (a *app) historyListing(rows []runRow) listing {
 	l := listing{
 		columns: []string{"RUN", "TASK", "STATE", "ORIGIN", "STARTED", "TOOK", "USER", "RESULT"}, painted: 2, data: rows,
-		least: []int{14, 10, 0, 0, 0, 0, 8, 8}, spare: []int{3, 6, 5},
+		least: []int{idWidth(rows), 10, 0, 0, 0, 0, 8, 8}, spare: []int{3, 6, 5},
+	}
+	// What is printed plainly, for cut, keeps its places.
+	slots := a.global.output == "table" && slices.ContainsFunc(rows, func(r runRow) bool { return r.Slot != nil })
+	const at = 7
+	if slots {
+		l.columns = slices.Insert(l.columns, at, "SLOT", "ATTEMPT")
+		l.least, l.spare = slices.Insert(l.least, at, 0, 0), append([]int{at + 1, at}, l.spare...)
 	}
 	for _, r := range rows {
-		l.rows = append(l.rows, []string{
-			r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r) + forcedMark(r),
-		})
+		cells := []string{r.ID, r.Service + "/" + r.Task, r.State, r.Origin, a.started(r), took(r), r.User, result(r) + forcedMark(r)}
+		if slots {
+			cells = slices.Insert(cells, at, a.slotCells(r)...)
+		}
+		l.rows = append(l.rows, cells)
 		l.colors = append(l.colors, stateColor(task.RunState(r.State)))
 	}
 	return l
+}
+
+// slotCells are the slot of a row and which attempt it was: of what has none they are empty.
+func (a *app) slotCells(r runRow) []string {
+	cells := []string{"", ""}
+	if r.Slot != nil {
+		cells[0] = a.when(*r.Slot)
+		if r.Attempt > 0 {
+			cells[1] = strconv.Itoa(r.Attempt)
+		}
+	}
+	return cells
+}
+
+// idWidth is how narrow the column of ids may become: what is left before the mark of the cut names one run. One process
+// gives no two ids with the same first 18 characters; those of several are compared.
+func idWidth(rows []runRow) int {
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	least := 18
+	for i := 1; i < len(ids); i++ {
+		n := 0
+		for n < min(len(ids[i]), len(ids[i-1])) && ids[i][n] == ids[i-1][n] {
+			n++
+		}
+		least = max(least, n+1)
+	}
+	return least + 1
 }
 
 func (a *app) started(r runRow) string {

@@ -25,6 +25,7 @@ type listing struct {
 	painted int      // which cell of a row the color is for
 	least   []int    // how narrow a column may become on a terminal; 0 is not at all
 	spare   []int    // the columns that a narrow terminal can do without, in this order
+	below   bool     // the last column is sentences: where they have no room, each stands below its row
 	data    any      // a slice of structs with json tags: what programs get
 }
 
@@ -159,6 +160,10 @@ func (a *app) table(l listing) string {
 		return ""
 	}
 	limit := a.width()
+	var below []string
+	if l.below && limit > 0 && lineWidth(columnWidths(l)) > limit {
+		l, below = l.withoutLast()
+	}
 	widths := l.fit(limit)
 	var b strings.Builder
 	b.WriteString(a.line(l.columns, widths, limit, -1, ""))
@@ -168,8 +173,51 @@ func (a *app) table(l listing) string {
 			color = l.colors[i]
 		}
 		b.WriteString(a.line(row, widths, limit, l.painted, color))
+		if below != nil {
+			b.WriteString(indented(oneLine(below[i]), limit))
+		}
 	}
 	return b.String()
+}
+
+// withoutLast takes the last column out of a listing.
+func (l listing) withoutLast() (rest listing, last []string) {
+	n := len(l.columns) - 1
+	rest = l
+	rest.columns, rest.rows, last = l.columns[:n], make([][]string, len(l.rows)), make([]string, len(l.rows))
+	for i, row := range l.rows {
+		rest.rows[i], last[i] = row[:n], row[n]
+	}
+	return rest, last
+}
+
+// indented is text in lines of at most limit characters, broken between words where there is a place for that.
+func indented(text string, limit int) string {
+	const indent = "    "
+	room := max(limit-len(indent), 1)
+	var b strings.Builder
+	for rest := []rune(text); len(rest) > 0; {
+		n := len(rest)
+		if n > room {
+			n = room
+			if i := lastBlank(rest[:room+1]); i > 0 {
+				n = i
+			}
+		}
+		b.WriteString(indent + string(rest[:n]) + "\n")
+		rest = []rune(strings.TrimLeft(string(rest[n:]), " "))
+	}
+	return b.String()
+}
+
+// lastBlank is where the last blank is, -1 for nowhere.
+func lastBlank(text []rune) int {
+	for i := range slices.Backward(text) {
+		if text[i] == ' ' {
+			return i
+		}
+	}
+	return -1
 }
 
 // fit returns the widths of the columns for a line of limit characters (0: any). Where they do not fit

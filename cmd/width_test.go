@@ -28,7 +28,7 @@ func TestWidth(t *testing.T) {
 		t.Fatal(err, string(out))
 	}
 	for _, cols := range []int{20, 40, 80, 132, 400} {
-		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "keywords"}, {"service", "print", "status"}, {"service", "timeline"}, {"calendar", "-q"}} {
+		for _, args := range [][]string{{"ls"}, {"history"}, {"print", "schedule"}, {"print", "keywords"}, {"service", "print", "status"}, {"service", "timeline"}, {"calendar", "-q"}} {
 			out := onScreen(t, dir, cols, args...)
 			for line := range strings.SplitSeq(strings.TrimSuffix(out, "\n"), "\n") {
 				if n := utf8.RuneCountInString(line); n > max(cols, leastOf(args)) {
@@ -39,6 +39,20 @@ func TestWidth(t *testing.T) {
 				t.Errorf("om %v on %d columns: no %q in\n%s", args, cols, want, out)
 			}
 		}
+	}
+	if out, err := omIn(t, dir, "service", "run").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	seen := map[string]bool{}
+	for _, line := range strings.Split(onScreen(t, dir, 60, "service", "history"), "\n")[1:3] {
+		id, _, _ := strings.Cut(line, "…")
+		seen[id] = true
+		if out, err := omIn(t, dir, "service", "show", id).CombinedOutput(); err != nil || len(id) != 18 {
+			t.Errorf("%q is no id: %s", id, out)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("ids: %v", seen)
 	}
 	if out := onScreen(t, dir, 80, "service", "print", "status"); strings.Count(out, "\n") != 2 {
 		t.Errorf("a description of two lines: wanted a line for the service and one for its task, got\n%s", out)
@@ -129,5 +143,30 @@ func TestTerminalIsNotSteered(t *testing.T) {
 	}
 	if out, err := omIn(t, dir, "-q", "service", "logs").Output(); err != nil || string(out) != string(raw) {
 		t.Errorf("piped: %q, %v, want %q", out, err, raw)
+	}
+}
+
+// TestScheduleOnANarrowScreen: what is in the way of a task is told in full below its row, where a line has no room for it.
+func TestScheduleOnANarrowScreen(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "[task#0]\ncommand = true\ncwd = /\nschedule = 02:00-04:00 mon-sat\n"
+	if err := os.WriteFile(filepath.Join(dir, "etc", "service.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := omIn(t, dir, "service", "freeze").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	for _, cols := range []int{60, 80, 300} {
+		out := onScreen(t, dir, cols, "print", "schedule")
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if n := len(lines); (n == 2) != (cols == 300) || !strings.Contains(lines[1], "02:00-04:00 mon-sat") {
+			t.Errorf("on %d columns:\n%s", cols, out)
+		}
+		if all := strings.Join(strings.Fields(out), " "); !strings.Contains(all, "the service is frozen since") || !strings.HasSuffix(all, ": om service thaw") {
+			t.Errorf("on %d columns:\n%s", cols, out)
+		}
 	}
 }

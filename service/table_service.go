@@ -18,7 +18,7 @@ var serviceRows = [...]row{
 	{name: "id", kind: kindText, plain: true, example: "5f0a9f0c-6d5f-4a0e-9c4e-6f8f3a1f2b10", text: "What {id} stands for. By default a UUID made from the path of the service."},
 	{name: "nodes", kind: kindWords, example: "n1 n2", text: "The nodes of the service: names, patterns, or LABEL=VALUE. By default the node itself."},
 	{name: "run_schedule", kind: kindSchedule, example: "@1d", text: "The schedule of the tasks that have none."},
-	{name: "state", kind: kindPath, example: "/srv/{name}/om.db", text: "The file that holds the record of the service, on its own filesystem, so that it moves with the service. By default the record is in the node's."},
+	{name: "state", kind: kindPath, example: "/srv/{name}/om.db", text: "The file that holds the record of the service, on its own filesystem, so that it moves with the service. By default the record is in the node's. om SERVICE state init makes the file, once, where that filesystem is mounted: before, no task of the service is started."},
 	{name: "topology", kind: kindEnum, def: "failover", choices: "failover flex span", plain: true, example: "flex", text: "Whether the service is up on one of its nodes or, with flex and span, on several at once. om neither starts services nor fences nodes: scheduled tasks run on each node where avail is up or warn. With failover whatever moves the service sees to it that this is one; with flex run_on = flex_primary is for what is to run once. Nodes that are active at once can't share a record (state)."},
 }
 
