@@ -34,12 +34,12 @@ func (a *app) doctor(strict bool) error {
 		return err
 	}
 	paths, err := a.services()
-	if err != nil {
+	if err != nil && a.selector != "" { // else it is found below
 		return err
 	}
 	ctx := context.Background()
 	found := []engine.Finding{}
-	var errs []error
+	errs := []error{err}
 	if a.selector == "" {
 		node, err := e.DoctorNode(ctx)
 		found, errs = append(found, node...), append(errs, err)

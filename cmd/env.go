@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,6 +32,9 @@ type app struct {
 	global   global
 	eng      *engine.Engine
 	compact  bool // JSON is one line
+
+	lenient   bool  // a wrong node.conf stops nothing: the defaults stand for it
+	nodeWrong error // what was wrong with it then
 }
 
 // global holds the flags that every verb takes.
@@ -76,6 +81,10 @@ func (a *app) node(config string) (service.Node, error) {
 		return service.Node{}, err
 	}
 	node, err := service.LoadNode(config, host)
+	if a.lenient && errors.Is(err, task.ErrInvalid) {
+		a.nodeWrong = err
+		node, err = service.ParseNode("", nil, host)
+	}
 	if err != nil {
 		return node, err
 	}
@@ -191,6 +200,13 @@ func (a *app) services() ([]string, error) {
 	all, err := e.Services()
 	if err != nil {
 		return nil, err
+	}
+	away := ""
+	if len(all) == 0 {
+		away = e.Away(context.Background())
+	}
+	if away != "" {
+		return nil, task.Errorf(task.ErrNotFound, "%s: nothing is started until it is back", away)
 	}
 	if len(all) == 0 && !a.global.quiet {
 		fmt.Fprintf(a.Stderr, "no services in %s\n", e.ConfigDir)

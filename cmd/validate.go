@@ -72,6 +72,7 @@ func (a *app) somethingToCheck(all bool) error {
 }
 
 func (a *app) validate(strict bool, tell func([]problemRow) error) error {
+	a.lenient = true
 	e, err := a.engine()
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	if a.selector == "" {
 		rows, bad = problemRows("", append(mirrors(e.ConfigDir), e.Node.Problems...), strict)
 	}
-	var errs []error
+	errs := []error{a.nodeWrong}
 	for _, path := range paths {
 		found, isBad, err := validateOne(e, path, strict)
 		rows, errs, bad = append(rows, found...), append(errs, err), bad || isBad

@@ -45,7 +45,7 @@ func (e *Engine) DoctorNode(ctx context.Context) ([]Finding, error) {
 	}
 	ticks, err := e.doctorTicks(ctx)
 	found = append(found, ticks...)
-	found = append(append(found, e.doctorState()...), e.doctorFiles()...)
+	found = append(append(found, e.doctorState()...), e.doctorFiles(ctx)...)
 	for _, p := range e.Node.Problems {
 		found = append(found, ofProblem("", p))
 	}
@@ -216,9 +216,10 @@ func (e *Engine) doctorPast(ctx context.Context, svc *service.Service, t *task.T
 // manyFailures is how many runs in a row must have failed for that to be told.
 const manyFailures = 3
 
-// doctorFailures tells of a task that fails and fails. runs are the newest first.
+// doctorFailures tells of a task that fails and fails. runs are the newest first. One that was ended because a person or a
+// slot asked for that did not fail.
 func doctorFailures(t *task.Task, runs []task.Run) []Finding {
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r task.Run) bool { return !r.State.Final() })
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r task.Run) bool { return !r.State.Final() || r.State == task.Cancelled })
 	n := slices.IndexFunc(runs, func(r task.Run) bool { return r.State == task.Complete })
 	if n < 0 {
 		n = len(runs)
@@ -233,8 +234,16 @@ func doctorFailures(t *task.Task, runs []task.Run) []Finding {
 // doctorPace compares how long runs take with how often they are due.
 func (e *Engine) doctorPace(t *task.Task, p Planned, runs []task.Run) []Finding {
 	cal, err := e.calendar(t)
-	if err != nil || p.Next.IsZero() {
+	if err != nil || p.Next.IsZero() || t.Overlap == task.OverlapAllow || cal.AfterEnd() {
 		return nil
+	}
+	what := "slots are skipped"
+	switch kind, _ := t.Overlap.Overlapping(); kind {
+	case task.OverlapQueueOne, task.OverlapQueueAll:
+		what = "slots wait for each other"
+	case task.OverlapReplaceTerm, task.OverlapReplaceKill:
+		what = "runs are ended before they are done"
+	default:
 	}
 	after, ok := cal.Next(p.Next, p.Next)
 	var took []time.Duration
@@ -251,12 +260,15 @@ func (e *Engine) doctorPace(t *task.Task, p Planned, runs []task.Run) []Finding 
 	if long < period {
 		return nil
 	}
-	detail := fmt.Sprintf("one run in 20 takes %s or more, and it is due each %s: slots are skipped", long.Round(time.Second), period)
+	detail := fmt.Sprintf("one run in 20 takes %s or more, and it is due each %s: %s", long.Round(time.Second), period, what)
 	return []Finding{of(t, findWarning, "period", detail, "om SERVICE history --rid RID --skipped")}
 }
 
 // doctorFiles looks at the folder of the files: what can't be read is the finding of each service.
-func (e *Engine) doctorFiles() []Finding {
+func (e *Engine) doctorFiles(ctx context.Context) []Finding {
+	if away := e.Away(ctx); away != "" {
+		return []Finding{{findError, "file", "", "", away + ": nothing is started until it is back", "findmnt --target " + e.ConfigDir}}
+	}
 	info, err := os.Stat(e.ConfigDir)
 	switch {
 	case err != nil:

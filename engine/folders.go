@@ -23,6 +23,22 @@ import (
 // factFolder is which folders services were found in, as JSON: their identities, by namespace.
 const factFolder = "folder"
 
+// Away says that the folder of the files is away, and what was in it; "" where it is there. It makes no record.
+func (e *Engine) Away(ctx context.Context) string {
+	if missing(filepath.Join(e.StateDir, "om.db")) {
+		return ""
+	}
+	db, err := e.NodeRecord(ctx)
+	if err != nil {
+		return ""
+	}
+	away, err := (&scheduler{Engine: e, node: db}).adrift(ctx)
+	if err != nil {
+		return ""
+	}
+	return away
+}
+
 // adrift says that the folder of the files is away: it is exchanged for another, not mounted yet, or not any more. Services
 // whose files are gone are forgotten with their cursors; these are not gone, and wait.
 func (s *scheduler) adrift(ctx context.Context) (string, error) {

@@ -1,7 +1,7 @@
 package task
 
 // Nearest returns the word of list that is most like word, or "" if none is near: at most one edit
-// for three letters, two from four on, and three from ten. An edit adds, drops or changes a letter, or
+// for two to five letters, two from six on, and three from ten. An edit adds, drops or changes a letter, or
 // swaps two neighbors (optimal string alignment distance).
 func Nearest(word string, list []string) string {
 	best, limit := "", edits(len(word))+1
@@ -17,7 +17,7 @@ func edits(n int) int {
 	switch {
 	case n < 2:
 		return 0
-	case n < 4:
+	case n < 6:
 		return 1
 	case n < 10:
 		return 2
