@@ -65,5 +65,5 @@ var impersonateRows = [...]row{
 //
 //nolint:gochecknoglobals // as above
 var metricsRows = [...]row{
-	{name: "textfile", kind: kindPath, plain: true, example: "/var/lib/prometheus/node-exporter/om.prom", text: "The file that each tick, and the daemon, writes the metrics of the tasks to, for Prometheus's node exporter. It is replaced at once, and anybody may read it. Root's om writes it only where each folder of the path is root's and the world writes to none. By default none is written."},
+	{name: "textfile", kind: kindPath, plain: true, example: "/var/lib/prometheus/node-exporter/om.prom", text: "The file that each tick, and the daemon, writes the metrics of the tasks to, for Prometheus's node exporter. It is replaced at once, and anybody may read it. Root's om writes it only where each folder of the path is root's and the world writes to none but sticky ones, as /tmp is. By default none is written."},
 }
