@@ -231,19 +231,25 @@ func doctorFailures(t *task.Task, runs []task.Run) []Finding {
 	return []Finding{of(t, findError, "failing", detail, "om SERVICE logs --rid RID")}
 }
 
+// whatOverlaps is what becomes of runs that take longer than the time between two slots; "" where they may.
+func whatOverlaps(t *task.Task) string {
+	switch kind, _ := t.Overlap.Overlapping(); kind {
+	case task.OverlapAllow:
+		return ""
+	case task.OverlapQueueOne, task.OverlapQueueAll:
+		return "slots wait for each other"
+	case task.OverlapReplaceTerm, task.OverlapReplaceKill:
+		return "runs are ended before they are done"
+	}
+	return "slots are skipped"
+}
+
 // doctorPace compares how long runs take with how often they are due.
 func (e *Engine) doctorPace(t *task.Task, p Planned, runs []task.Run) []Finding {
 	cal, err := e.calendar(t)
-	if err != nil || p.Next.IsZero() || t.Overlap == task.OverlapAllow || cal.AfterEnd() {
+	what := whatOverlaps(t)
+	if err != nil || p.Next.IsZero() || what == "" || cal.AfterEnd() {
 		return nil
-	}
-	what := "slots are skipped"
-	switch kind, _ := t.Overlap.Overlapping(); kind {
-	case task.OverlapQueueOne, task.OverlapQueueAll:
-		what = "slots wait for each other"
-	case task.OverlapReplaceTerm, task.OverlapReplaceKill:
-		what = "runs are ended before they are done"
-	default:
 	}
 	after, ok := cal.Next(p.Next, p.Next)
 	var took []time.Duration

@@ -224,7 +224,7 @@ func nextSlot(cal *schedule.Schedule, c task.Cursor, at time.Time) time.Time {
 	if newest, _, due := cal.Latest(from, at); due {
 		from = cal.Decided(newest, at)
 	}
-	now := at.Add(time.Second)
+	now := at.Truncate(time.Second).Add(time.Second)
 	if now.Before(from) {
 		now = from
 	}

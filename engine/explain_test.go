@@ -65,6 +65,21 @@ func TestNextSlot(t *testing.T) {
 	}
 }
 
+// TestNextSlotWithinASecond: the next slot is the first full second after a moment that is none, where one may be then.
+func TestNextSlotWithinASecond(t *testing.T) {
+	cal, err := schedule.NewParser(time.LoadLocation).Parse("every 10m after end", schedule.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor := time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
+	want := cursor.Add(10 * time.Minute)
+	for _, before := range []time.Duration{time.Nanosecond, time.Second / 2, time.Second, time.Minute} {
+		if next := nextSlot(cal, task.Cursor{At: cursor}, want.Add(-before)); !next.Equal(want) {
+			t.Errorf("%s before %s: %s", before, want, next)
+		}
+	}
+}
+
 // TestNextStartOfTheHost: what waits for a start of the host has no time, and is not over.
 func TestNextStartOfTheHost(t *testing.T) {
 	for text, want := range map[string]string{

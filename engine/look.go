@@ -287,14 +287,12 @@ func (v *view) putOff(ctx context.Context, err error) {
 	}
 	if v.l.own() && v.l.db == nil && (errors.Is(err, errElsewhere) || errors.Is(err, task.ErrNotFound)) {
 		v.after.Next = v.now.Add(standbyPoll) // its filesystem is on another node
-		why := "the service was not here"
 		unrecorded := v.unrecorded(ctx, err)
 		if unrecorded {
-			why = task.Text(err)
-			v.report.problemOnce(why)
+			v.report.problemOnce(task.Text(err))
 		}
 		v.noteAway(!unrecorded)
-		v.delayedUntil(v.before.Task, v.after.Next, why)
+		v.delayedUntil(v.before.Task, v.after.Next, "the service was not here")
 		return
 	}
 	if ctx.Err() != nil { // that is no word about the task: see lookAt

@@ -100,10 +100,6 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	}
 	p.Zone, p.Meaning = cal.Zone().Name(), cal.Describe()
 	c := s.cursorOf(l.svc, t, cursors)
-	var goesOn bool
-	if c.At, goesOn, err = s.sinceEnd(ctx, l, t, cal, c.At); err != nil {
-		return p, err
-	}
 	if p.Slot, err = lastSlot(ctx, l.db, t.ID); err != nil {
 		return p, err
 	}
@@ -115,23 +111,11 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	if p.Last, err = lastRun(ctx, l.db, t.ID); err != nil {
 		return p, err
 	}
-	why, starts, err := s.obstacles(ctx, l, t, c)
+	next, why, err := s.outlook(ctx, l, t, cal, c)
 	if err != nil {
 		return p, err
 	}
-	switch {
-	case starts && goesOn:
-		why = append(why, afterRunText)
-	case starts:
-		if p.Next = s.nextStart(cal, l.svc, t, c); p.Next.IsZero() {
-			why = append(why, noSlot(cal, s.now))
-		}
-	}
-	if starts {
-		for _, f := range s.doctorIdentity(ctx, t) {
-			why = append(why, f.Detail)
-		}
-	}
+	p.Next = next
 	for _, run := range running {
 		if text := Orphaned(run); text != "" {
 			why = append(why, text)
@@ -140,6 +124,29 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	p.Why = strings.Join(why, "; ")
 	p.Waiting, err = s.waiting(ctx, l.db, c)
 	return p, err
+}
+
+// outlook tells when the task is due next, zero where there is no such time, and what is in its way.
+func (s *scheduler) outlook(ctx context.Context, l *looked, t *task.Task, cal *schedule.Schedule, c task.Cursor) (next time.Time, why []string, err error) {
+	why, starts, err := s.obstacles(ctx, l, t, c)
+	if err != nil || !starts {
+		return time.Time{}, why, err
+	}
+	at, goesOn, err := s.sinceEnd(ctx, l, t, cal, c.At)
+	if err != nil {
+		return time.Time{}, why, err
+	}
+	c.At = at
+	switch next = s.nextStart(cal, l.svc, t, c); {
+	case goesOn:
+		next, why = time.Time{}, append(why, afterRunText)
+	case next.IsZero():
+		why = append(why, noSlot(cal, s.now))
+	}
+	for _, f := range s.doctorIdentity(ctx, t) {
+		why = append(why, f.Detail)
+	}
+	return next, why, nil
 }
 
 // noSlot says why a schedule has no next slot.
