@@ -427,6 +427,8 @@ func TestJournalReadAgain(t *testing.T) {
 	r := v.tickAt()
 	if different, n := v.notices(); len(r.Ended) > 1 || different != n || n > before+1 {
 		t.Errorf("told %d ends and %d events, before %d", len(r.Ended), n, before)
+	}
+}
 
 // Who has an active service without a record is told so, with the command that makes it; while its filesystem is elsewhere,
 // and where no task would be started here, nothing is wrong.
