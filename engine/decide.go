@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"om/schedule"
-	"om/state"
 	"om/task"
 )
 
@@ -43,11 +42,15 @@ func (r *runner) formerOf(id task.ID) []task.Run {
 // stuck is the last run of a task where it has its end, and processes that SIGKILL did not end: another run is not to
 // begin beside them.
 func (r *runner) stuck(ctx context.Context, id task.ID) ([]task.Run, error) {
-	last, err := r.db.Runs(ctx, state.Query{Service: id.Service, RID: []string{id.RID}, Limit: 1})
-	if err != nil || len(last) == 0 || !last[0].Stuck() || len(task.Processes(last[0].ID)) == 0 {
+	left, err := r.db.LeftBehind(ctx, id)
+	if err != nil || left == "" {
 		return nil, err
 	}
-	return last, nil
+	last, err := r.db.Run(ctx, left)
+	if err != nil || !last.Stuck() || len(task.Processes(last.ID)) == 0 {
+		return nil, err
+	}
+	return []task.Run{last}, nil
 }
 
 func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, error) {

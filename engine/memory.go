@@ -303,6 +303,9 @@ func (m *memory) Running(_ context.Context, service, rid string) ([]task.Run, er
 	return nil, nil
 }
 
+// LeftBehind finds none: no run of a simulation leaves processes.
+func (m *memory) LeftBehind(context.Context, task.ID) (string, error) { return "", nil }
+
 // LastEnded is as of state.DB.
 func (m *memory) LastEnded(_ context.Context, service string) (map[string]task.Run, error) {
 	last := map[string]task.Run{}

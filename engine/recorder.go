@@ -27,6 +27,7 @@ type record interface {
 	Run(ctx context.Context, id string) (task.Run, error)
 	Runs(ctx context.Context, q state.Query) ([]task.Run, error)
 	Running(ctx context.Context, service, rid string) ([]task.Run, error)
+	LeftBehind(ctx context.Context, id task.ID) (runID string, err error)
 	LastEnded(ctx context.Context, service string) (map[string]task.Run, error)
 	Claim(ctx context.Context, r task.Run, limit int, alive func(task.Run) bool) (task.Run, error)
 	Insert(ctx context.Context, r task.Run) error

@@ -138,6 +138,18 @@ func (d *DB) live(ctx context.Context, id task.ID, alive func(task.Run) bool) ([
 	return live, err
 }
 
+// LeftBehind returns the id of the run of a task that began last, where processes outlived its command; "" else. It is asked
+// before each run, of two columns: a whole run would be ten pages more.
+func (d *DB) LeftBehind(ctx context.Context, id task.ID) (runID string, err error) {
+	err = d.read(ctx, 2, func(v row) error {
+		if v.num(1) > 0 {
+			runID = v.text(0)
+		}
+		return nil
+	}, "SELECT id,leftover FROM run WHERE service=? AND rid=? ORDER BY id DESC LIMIT 1", id.Service, id.RID)
+	return runID, err
+}
+
 // bury settles runs as lost, and returns them as they are now.
 func (d *DB) bury(dead []task.Run) ([]task.Run, error) {
 	for i := range dead {

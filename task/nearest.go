@@ -1,12 +1,18 @@
 package task
 
+import "strings"
+
 // Nearest returns the word of list that is most like word, or "" if none is near: at most one edit
 // for two to five letters, two from six on, and three from ten. An edit adds, drops or changes a letter, or
-// swaps two neighbors (optimal string alignment distance).
+// swaps two neighbors (optimal string alignment distance). To leave out the last two letters is one, too.
 func Nearest(word string, list []string) string {
 	best, limit := "", edits(len(word))+1
 	for _, w := range list {
-		if d := distance(word, w, limit); d < limit {
+		d := distance(word, w, limit)
+		if len(word) > 2 && len(w) <= len(word)+2 && strings.HasPrefix(w, word) {
+			d = min(d, 1)
+		}
+		if d < limit {
 			best, limit = w, d
 		}
 	}
