@@ -307,10 +307,9 @@ func (o *oracle) mutate(id task.ID, before *Engine, was Explanation) {
 		o.Fatal(err)
 	}
 	t, _ := svc.Task(id.RID)
-	waits := slices.ContainsFunc(was.Checks, func(c task.Check) bool { return c.Name == "due" && strings.Contains(c.Detail, " waits: ") })
 	for _, m := range o.all(t) {
-		if waits && m.check == "due" {
-			continue // a slot that waits is decided, whatever the schedule is now
+		if len(was.Waiting) > 0 && m.check == "due" {
+			continue // a slot that waits is decided whatever the schedule is now, and may not have to give way to the next by it
 		}
 		e := o.copied(before)
 		if err = m.do(e, id); err != nil {
