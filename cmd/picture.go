@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,9 @@ func (p pictures) wanted() bool { return p.svg != "" || p.png != "" }
 func (p pictures) check() error {
 	if p.svg == "-" && p.png == "-" {
 		return usage("--svg - and --png -: only one of them can be on stdout")
+	}
+	if p.svg != "" && filepath.Clean(p.svg) == filepath.Clean(p.png) {
+		return usage("--svg and --png name one file: %s", p.svg)
 	}
 	return nil
 }
@@ -62,6 +66,9 @@ func (a *app) writePicture(file string, write func(io.Writer) error) error {
 		}
 		defer f.Close()
 		return write(f)
+	}
+	if _, err := os.Stat(filepath.Dir(file)); err != nil { // a folder that is not there is a slip
+		return err
 	}
 	var b bytes.Buffer
 	if err := write(&b); err != nil {

@@ -84,7 +84,9 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	rows := []problemRow{}
 	bad := false
 	if a.selector == "" {
-		rows, bad = problemRows("", append(mirrors(e.ConfigDir), e.Node.Problems...), strict)
+		var found []problemRow
+		found, bad = problemRows("", append(mirrors(e.ConfigDir), e.Node.Problems...), strict)
+		rows = append(rows, found...) // none is a list, too
 	}
 	errs := []error{a.nodeWrong}
 	for _, path := range paths {

@@ -204,7 +204,7 @@ func (m *simulator) enter(ctx context.Context, host *Engine, p past, path string
 			return err
 		}
 	}
-	cursors := m.enterService(svc, had)
+	cursors := m.enterService(svc, had, m.req.From.Sub(host.Now()).Abs() <= simPresent)
 	l := &looked{svc: svc, db: m.db, avail: m.avail(svc), probed: true}
 	m.s.looked[path] = l
 	m.report.Services++
@@ -217,8 +217,13 @@ func (m *simulator) enter(ctx context.Context, host *Engine, p past, path string
 	return m.resume(ctx, host, own)
 }
 
-// enterService enters what is known of the tasks of a service beforehand, and returns their cursors.
-func (m *simulator) enterService(svc *service.Service, had []task.Cursor) []task.Cursor {
+// enterService enters what is known of the tasks of a service beforehand, and returns their cursors. Tasks that have none are
+// seen for the first time where the simulation begins at the present; at another begin its own instant is to come.
+func (m *simulator) enterService(svc *service.Service, had []task.Cursor, present bool) []task.Cursor {
+	if now := m.s.now; !present {
+		m.s.now = now.Add(-1)
+		defer func() { m.s.now = now }()
+	}
 	for i := range svc.Tasks {
 		t := &svc.Tasks[i]
 		known := &simTask{}
@@ -341,7 +346,7 @@ func (m *simulator) enterTask(ctx context.Context, l *looked, t *task.Task, hist
 	}
 	known := m.tasks[t.ID]
 	known.fails = named(m.req.Fail, t.ID)
-	if known.takes, err = m.takes(ctx, history, t.ID); err != nil {
+	if known.takes, err = m.takes(ctx, history, t); err != nil {
 		return err
 	}
 	if known.limit = t.Timeout; t.Plan.Deadline > 0 && (known.limit == 0 || t.Plan.Deadline < known.limit) {
@@ -381,7 +386,8 @@ func (m *simulator) moveOn(svc *service.Service, t *task.Task, c task.Cursor, ca
 }
 
 // takes is how long runs of a task are assumed to take.
-func (m *simulator) takes(ctx context.Context, db *state.DB, id task.ID) (time.Duration, error) {
+func (m *simulator) takes(ctx context.Context, db *state.DB, t *task.Task) (time.Duration, error) {
+	id := t.ID
 	fixed, said := saidOf(m.req.Take, id)
 	if said && (m.req.Percentile == 0 || m.req.Take[id.String()] != 0 || m.req.Take[id.RID] != 0) {
 		return fixed, nil
@@ -401,7 +407,13 @@ func (m *simulator) takes(ctx context.Context, db *state.DB, id task.ID) (time.D
 	if said {
 		return fixed, nil
 	}
-	return unknownTake, nil
+	take := unknownTake
+	for _, most := range [...]time.Duration{t.Timeout, t.Plan.Deadline} {
+		if most > 0 {
+			take = min(take, most)
+		}
+	}
+	return take, nil
 }
 
 // resume enters what goes on in a record: slots that wait, and runs in progress, of the tasks that are simulated.

@@ -62,7 +62,11 @@ func (e *Engine) Status(ctx context.Context, path string) (Status, error) {
 	if err = e.addFrozen(ctx, &st, db); err != nil {
 		return st, err
 	}
-	p, err := e.prober(ctx, s, db)
+	var last record // none, not a nil one of its type
+	if db != nil {
+		last = db
+	}
+	p, err := e.prober(ctx, s, last)
 	if err != nil {
 		return st, err
 	}
