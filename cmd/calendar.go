@@ -67,7 +67,7 @@ func (o *foresightOptions) check() error {
 }
 
 func (a *app) foresight(o foresightOptions, args []string) error {
-	if err := a.selected(args); err != nil {
+	if err := a.oneSelector("calendar", args); err != nil {
 		return err
 	}
 	req, err := a.foreseen(&o)
@@ -78,10 +78,7 @@ func (a *app) foresight(o foresightOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	if req.Paths, err = a.named(); err != nil {
-		return err
-	}
-	if err = e.Known(o.Selection, req.Paths...); err != nil {
+	if req.Paths, err = a.namedWith(e, o.Selection); err != nil {
 		return err
 	}
 	cal, err := e.Calendar(context.Background(), req)
@@ -102,18 +99,6 @@ func (a *app) foresight(o foresightOptions, args []string) error {
 		return a.list(hourListing(cal))
 	}
 	return a.write(heat.Text(a.screen()))
-}
-
-// selected takes the selector from behind the verb, where it may stand too.
-func (a *app) selected(args []string) error {
-	switch {
-	case len(args) == 0:
-		return nil
-	case len(args) > 1 || a.selector != "":
-		return usage("om calendar: wanted one selector of services, as in 'prod/*' or a,b")
-	}
-	a.selector = args[0]
-	return nil
 }
 
 // foreseen is the period that is asked for.

@@ -191,6 +191,28 @@ func (a *app) named() ([]string, error) {
 	return paths, err
 }
 
+// namedWith is named, and refuses a selection of tasks that none of these services has.
+func (a *app) namedWith(e *engine.Engine, sel engine.Selection) ([]string, error) {
+	paths, err := a.named()
+	if err != nil {
+		return nil, err
+	}
+	return paths, e.Known(sel, paths...)
+}
+
+// oneSelector takes the selector that may stand behind a verb.
+func (a *app) oneSelector(verb string, args []string) error {
+	switch {
+	case len(args) > 1:
+		return usage("om %s takes one selector, not %q and %q: several services are a list, as in web,db", verb, args[0], args[1])
+	case len(args) == 1 && a.selector != "":
+		return usage("om %s takes one selector, not %q and %q", verb, a.selector, args[0])
+	case len(args) == 1:
+		a.selector = args[0]
+	}
+	return nil
+}
+
 // services lists what the selector means; none is an error.
 func (a *app) services() ([]string, error) {
 	e, err := a.engine()

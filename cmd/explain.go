@@ -226,10 +226,7 @@ func (a *app) printSchedule(ctx context.Context, sel engine.Selection) error {
 	if err != nil {
 		return err
 	}
-	paths, err := a.named()
-	if err == nil {
-		err = e.Known(sel, paths...)
-	}
+	paths, err := a.namedWith(e, sel)
 	if err != nil {
 		return err
 	}

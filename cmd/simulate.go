@@ -71,7 +71,7 @@ prints the summary alone.`,
 }
 
 func (a *app) simulate(o simulateOptions, args []string) error {
-	if err := a.oneSelector(args); err != nil {
+	if err := a.oneSelector("simulate", args); err != nil {
 		return err
 	}
 	if a.global.output == "yaml" && !o.summary {
@@ -89,26 +89,10 @@ func (a *app) simulate(o simulateOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	if req.Paths, err = a.named(); err != nil {
-		return err
-	}
-	if err = e.Known(o.Selection, req.Paths...); err != nil {
+	if req.Paths, err = a.namedWith(e, o.Selection); err != nil {
 		return err
 	}
 	return a.runSimulation(e, req, a.simulationPrinter(o, zone))
-}
-
-// oneSelector takes the selector that may stand behind the verb.
-func (a *app) oneSelector(args []string) error {
-	switch {
-	case len(args) > 1:
-		return usage("om simulate takes one selector, not %q and %q: several services are a list, as in web,db", args[0], args[1])
-	case len(args) == 1 && a.selector != "":
-		return usage("om simulate takes one selector, not %q and %q", a.selector, args[0])
-	case len(args) == 1:
-		a.selector = args[0]
-	}
-	return nil
 }
 
 func (a *app) simulatedZone(name string) (*time.Location, error) {
