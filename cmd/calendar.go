@@ -36,14 +36,8 @@ would help, it is told with the command that sets it and with what it would leav
 		Example: `  om calendar
   om calendar 'prod/*' --to 2027-01-01 --svg january.svg --png january.png
   om calendar --collisions`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.foresight(o, args) },
-		ValidArgsFunction: func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-			if a.selector != "" || len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return beginning(a.serviceNames(), typed), cobra.ShellCompDirectiveNoFileComp
-		},
 	}
+	a.selecting(c, func() error { return a.foresight(o) })
 	a.addSelection(c, &o.Selection)
 	f := c.Flags()
 	f.Var(&o.from, "from", "where it begins, by default now")
@@ -66,10 +60,7 @@ func (o *foresightOptions) check() error {
 	return o.pictures.check()
 }
 
-func (a *app) foresight(o foresightOptions, args []string) error {
-	if err := a.oneSelector("calendar", args); err != nil {
-		return err
-	}
+func (a *app) foresight(o foresightOptions) error {
 	req, err := a.foreseen(&o)
 	if err != nil {
 		return err
@@ -86,10 +77,17 @@ func (a *app) foresight(o foresightOptions, args []string) error {
 		return err
 	}
 	a.assumptions(cal)
-	if o.collisions {
-		return a.printCollisions(cal, req.Zone)
+	if err = a.printForeseen(o, cal, req.Zone); err == nil && cal.Unusable > 0 {
+		err = codeError(exitConfig)
 	}
-	heat := a.heat(cal, req.Zone)
+	return err
+}
+
+func (a *app) printForeseen(o foresightOptions, cal engine.Calendar, zone *time.Location) error {
+	if o.collisions {
+		return a.printCollisions(cal, zone)
+	}
+	heat := a.heat(cal, zone)
 	switch {
 	case o.wanted():
 		return a.draw(o.pictures, heat.Picture())
@@ -150,11 +148,11 @@ func orLocal(zone string) string {
 
 // assumptions tells what a calendar takes for granted, and what went wrong.
 func (a *app) assumptions(cal engine.Calendar) {
-	if a.global.quiet {
-		return
-	}
 	for _, text := range cal.Problems {
 		fmt.Fprintf(a.Stderr, "om: %s\n", visible(text))
+	}
+	if a.global.quiet {
+		return
 	}
 	for _, text := range cal.Notes {
 		fmt.Fprintf(a.Stderr, "note: %s\n", visible(text))

@@ -99,6 +99,14 @@ func (a *app) serviceNames() []string {
 	return paths
 }
 
+// completeSelector offers services for the selector behind a verb.
+func (a *app) completeSelector(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if a.selector != "" || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return beginning(a.serviceNames(), typed), cobra.ShellCompDirectiveNoFileComp
+}
+
 // completer is what cobra calls to complete a flag or an argument.
 type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"om/engine"
 	"om/schedule"
 	"om/service"
@@ -35,6 +37,8 @@ type app struct {
 
 	lenient   bool  // a wrong node.conf stops nothing: the defaults stand for it
 	nodeWrong error // what was wrong with it then
+
+	lacking error // what could not be read of what was asked for: it is told, and the exit code says so at the end
 }
 
 // global holds the flags that every verb takes.
@@ -184,11 +188,10 @@ func (a *app) reader() (*engine.Engine, error) {
 // named lists what the selector means. A path stands for itself, so that who asks for a service that is not there is
 // told so.
 func (a *app) named() ([]string, error) {
-	paths, err := a.services()
 	if task.ValidPath(a.selector) {
 		return []string{a.selector}, nil
 	}
-	return paths, err
+	return a.services()
 }
 
 // namedWith is named, and refuses a selection of tasks that none of these services has.
@@ -200,9 +203,22 @@ func (a *app) namedWith(e *engine.Engine, sel engine.Selection) ([]string, error
 	return paths, e.Known(sel, paths...)
 }
 
+// selecting makes a verb of c that does something to what a selector means, which may stand behind it too.
+func (a *app) selecting(c *cobra.Command, do func() error) {
+	c.ValidArgsFunction = a.completeSelector
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := a.oneSelector(verbOf(c), args); err != nil {
+			return err
+		}
+		return do()
+	}
+}
+
 // oneSelector takes the selector that may stand behind a verb.
 func (a *app) oneSelector(verb string, args []string) error {
 	switch {
+	case len(args) == 1 && args[0] == "":
+		return usage("om %s \"\": wanted a selector; without one all services are meant", verb)
 	case len(args) > 1:
 		return usage("om %s takes one selector, not %q and %q: several services are a list, as in web,db", verb, args[0], args[1])
 	case len(args) == 1 && a.selector != "":
@@ -213,13 +229,36 @@ func (a *app) oneSelector(verb string, args []string) error {
 	return nil
 }
 
+// listed lists all services. Namespaces that can't be looked into stop nothing: they are told of, and in the exit code.
+func (a *app) listed(e *engine.Engine) ([]string, error) {
+	all, err := e.Services()
+	if !errors.As(err, new(*service.UnreadError)) {
+		return all, err
+	}
+	if a.lacking == nil && !onlyPaths(a.selector) {
+		a.tell(err)
+		a.lacking = err
+	}
+	return all, nil
+}
+
+// onlyPaths says that a selector names each service that it means.
+func onlyPaths(selector string) bool {
+	for word := range strings.SplitSeq(selector, ",") {
+		if !task.ValidPath(strings.TrimSpace(word)) {
+			return false
+		}
+	}
+	return true
+}
+
 // services lists what the selector means; none is an error.
 func (a *app) services() ([]string, error) {
 	e, err := a.engine()
 	if err != nil {
 		return nil, err
 	}
-	all, err := e.Services()
+	all, err := a.listed(e)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +269,7 @@ func (a *app) services() ([]string, error) {
 	if away != "" {
 		return nil, task.Errorf(task.ErrNotFound, "%s: nothing is started until it is back", away)
 	}
-	if len(all) == 0 && !a.global.quiet {
+	if len(all) == 0 && !a.global.quiet && a.lacking == nil {
 		fmt.Fprintf(a.Stderr, "no services in %s\n", e.ConfigDir)
 	}
 	if a.selector == "" {

@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
-	"om/service"
 	"om/state"
 	"om/task"
 )
@@ -62,22 +62,22 @@ func (o historyOptions) slots() (words []task.SlotDecision) {
 func historyVerb(a *app) *cobra.Command {
 	var o historyOptions
 	c := &cobra.Command{
-		Use: "history [--rid task#0] [-n N] [--state error,lost]",
-		Long: `List the runs of the service's tasks, or of every service, the newest first. --skipped adds what did not
+		Use: "history [SELECTOR] [--rid task#0] [-n N] [--state error,lost]",
+		Long: `List the runs of the service's tasks, or of every service, the newest first. A record that a service keeps elsewhere, and
+that can't be read here, is told on stderr. --skipped adds what did not
 run: declined and aborted requests, and slots of schedules that were skipped, expired or wait, with the reason. --missed adds
 the slots that nobody looked at in time, and those alone; both add both. A row may stand for several slots in a row that met
 the same end. --state chooses among runs, and stands with neither. A task that is gone is listed as long as something of it is
 on record.`,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.history(o) },
 	}
+	a.selecting(c, func() error { return a.history(o) })
 	f := c.Flags()
 	f.Var((*list)(&o.RID), "rid", "tasks or groups")
 	f.IntVarP(&o.n, "lines", "n", 20, "how many; 0 is all")
 	f.StringSliceVar(&o.states, "state", nil, "only these states: complete, error, timeout, killed, cancelled, lost, running")
 	f.BoolVar(&o.skipped, "skipped", false, "add what was declined, aborted or skipped")
 	f.BoolVar(&o.missed, "missed", false, "add the slots that were missed")
-	f.StringVar(&o.since, "since", "", "only what was asked for since then: 24h ago (24h, 7d), or an RFC 3339 time")
+	f.StringVar(&o.since, "since", "", "only what was asked for since then: "+agoHelp)
 	_ = c.RegisterFlagCompletionFunc("rid", a.completeRIDs)
 	_ = c.RegisterFlagCompletionFunc("state", completeWords(stateWords()...))
 	return c
@@ -110,14 +110,13 @@ func (a *app) history(o historyOptions) error {
 		return err
 	}
 	rows, err := a.gather(context.Background(), o, q)
-	if err != nil {
+	if rows == nil {
 		return err
 	}
-	slices.SortStableFunc(rows, newest)
 	if o.n > 0 && len(rows) > o.n {
 		rows = rows[:o.n]
 	}
-	return a.list(a.historyListing(rows))
+	return errors.Join(a.list(a.historyListing(rows)), err)
 }
 
 // newest orders rows by when they were asked for; runs of one moment by their ids.
@@ -128,46 +127,54 @@ func newest(x, y runRow) int {
 	return cmp.Compare(y.ID, x.ID)
 }
 
-// ago reads the time of the past that a flag has: how long ago, or an RFC 3339 time; "" is none.
-func (a *app) ago(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	d, err := service.ParseDuration(text)
-	if err != nil {
-		return time.Time{}, usage("%s %q: wanted a duration (24h, 7d) or an RFC 3339 time", flag, text)
-	}
-	return a.Now().Add(-d), nil
-}
-
-// gather reads the records of every service that is selected; a service removed since keeps its runs.
+// gather reads the records of every service that is selected; a service removed since keeps its runs. What can't be read is
+// in the error, with which the rest is returned.
 func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]runRow, error) {
 	e, err := a.reader()
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
-	if err = a.eachPath(func(path string) error { paths = append(paths, path); return nil }); err == nil {
-		err = e.OnRecord(ctx, o.Selection, paths...)
+	paths, errs := a.recorded(e)
+	if len(paths) == 0 {
+		return nil, errors.Join(errs...)
 	}
-	if err != nil {
-		return nil, err
-	}
-	runs, declines, err := a.records(ctx, e, o.Query(q), o.skipped)
-	if err != nil {
+	if err = e.OnRecord(ctx, o.Selection, paths...); err != nil {
 		return nil, err
 	}
 	rows := []runRow{}
+	for _, path := range paths {
+		some, failed := a.rowsOf(ctx, e, path, o, q)
+		rows, errs = append(rows, some...), append(errs, a.unlessAway(failed, len(paths)))
+	}
+	if err = errors.Join(errs...); err != nil && len(rows) == 0 {
+		return nil, err
+	}
+	slices.SortStableFunc(rows, newest)
+	return slices.CompactFunc(rows, sameRow), err
+}
+
+// sameRow says that two records have one thing, since one was copied into the other.
+func sameRow(x, y runRow) bool {
+	if x.slot && y.slot {
+		return x.Service == y.Service && x.Task == y.Task && x.State == y.State && x.Slot.Equal(*y.Slot)
+	}
+	return x.slot == y.slot && x.ID == y.ID
+}
+
+// rowsOf are the rows of one record.
+func (a *app) rowsOf(ctx context.Context, e *engine.Engine, path string, o historyOptions, q state.Query) (rows []runRow, err error) {
+	picks := func(id task.ID) bool { return len(o.Pick([]task.Task{{ID: id}})) > 0 }
+	runs, declines, err := e.History(ctx, path, o.Query(q), o.skipped)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range runs {
-		if len(o.Pick([]task.Task{{ID: r.Task}})) > 0 {
+		if picks(r.Task) {
 			rows = append(rows, a.rowOf(r))
 		}
 	}
 	for _, d := range declines {
-		if len(o.Pick([]task.Task{{ID: d.Task}})) > 0 {
+		if picks(d.Task) {
 			rows = append(rows, a.declineRow(d))
 		}
 	}
@@ -175,33 +182,13 @@ func (a *app) gather(ctx context.Context, o historyOptions, q state.Query) ([]ru
 	if len(words) == 0 {
 		return rows, nil
 	}
-	err = a.eachPath(func(path string) error {
-		slots, found := e.Slots(ctx, path, o.Query(q), words...)
-		for _, s := range slots {
-			if len(o.Pick([]task.Task{{ID: s.Task}})) > 0 {
-				rows = append(rows, a.slotRow(s))
-			}
+	slots, err := e.Slots(ctx, path, o.Query(q), words...)
+	for _, s := range slots {
+		if picks(s.Task) {
+			rows = append(rows, a.slotRow(s))
 		}
-		return found
-	})
+	}
 	return rows, err
-}
-
-// eachPath calls do for each service that is selected; for "" where all are, whose runs are in one record.
-func (a *app) eachPath(do func(path string) error) error {
-	paths := []string{a.selector}
-	if a.selector != "" && !task.ValidPath(a.selector) {
-		var err error
-		if paths, err = a.services(); err != nil {
-			return err
-		}
-	}
-	for _, p := range paths {
-		if err := do(p); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *app) slotRow(s task.Slot) runRow {
@@ -213,15 +200,6 @@ func (a *app) slotRow(s task.Slot) runRow {
 		Service: s.Task.Service, Task: s.Task.RID, Slot: a.stamp(s.At), Origin: string(task.Scheduled), State: string(s.Decision),
 		Queued: a.stamp(s.Last), Reason: orNil(reason), slot: true,
 	}
-}
-
-func (a *app) records(ctx context.Context, e *engine.Engine, q state.Query, skipped bool) (runs []task.Run, declines []task.Decline, err error) {
-	err = a.eachPath(func(path string) error {
-		r, d, found := e.History(ctx, path, q, skipped)
-		runs, declines = append(runs, r...), append(declines, d...)
-		return found
-	})
-	return runs, declines, err
 }
 
 func (a *app) rowOf(r task.Run) runRow {

@@ -23,6 +23,9 @@ func Main(env Env) int {
 	a := &app{Env: env}
 	err := a.run()
 	a.tell(err)
+	if err == nil {
+		err = a.lacking // which is told
+	}
 	return exitCode(err)
 }
 

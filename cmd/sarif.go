@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,6 +68,7 @@ func sarif(rows []problemRow, dir, version string) sarifLog {
 		if relative, err := filepath.Rel(dir, row.File); err == nil && filepath.IsLocal(relative) {
 			uri = filepath.ToSlash(relative)
 		}
+		uri = (&url.URL{Path: uri}).EscapedPath()
 		run.Results = append(run.Results, sarifResult{
 			RuleID: rule.ID, Level: row.Severity, Message: sarifText{messageOf(row)},
 			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{uri}, sarifRegion{max(row.Line, 1)}}}},

@@ -3,7 +3,6 @@ package cmd
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"om/engine"
 	"om/schedule"
-	"om/service"
 	"om/task"
 )
 
@@ -21,12 +19,7 @@ func scheduleVerb(a *app) *cobra.Command {
 		Use: "schedule next|check|describe|convert|diff",
 		Long: `Tell what a schedule means, in any notation that files may have: OpenSVC's, cron's, systemd's OnCalendar,
 anacron's, NetWorker's, intervals and single instants. om-schedule(7) is the manual of the language.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("om schedule: wanted next, check, describe, convert or diff")
-			}
-			return usage("om schedule %q: wanted next, check, describe, convert or diff", args[0])
-		},
+		RunE: wantedVerb("next, check, describe, convert or diff"),
 	}
 	c.AddCommand(a.scheduleNextVerb(), a.scheduleCheckVerb(), a.scheduleDescribeVerb(), a.scheduleConvertVerb(), a.scheduleDiffVerb())
 	return c
@@ -150,29 +143,6 @@ func (s *spreadTime) Set(text string) error {
 		return errors.New("wanted 30 days at most")
 	}
 	return nil
-}
-
-// momentText is a flag that takes what the keyword not_before takes. Its zone is known later.
-type momentText string
-
-func (m *momentText) String() string { return string(*m) }
-func (m *momentText) Type() string   { return "time" }
-
-// Set checks a moment. An empty one is none.
-func (m *momentText) Set(text string) error {
-	if _, err := service.ParseMoment(text, time.UTC); err != nil && text != "" {
-		return errors.New(strings.TrimPrefix(task.Text(err), strconv.Quote(text)+": "))
-	}
-	*m = momentText(text)
-	return nil
-}
-
-// in is the moment on the clocks of a zone, zero for none.
-func (m momentText) in(zone *time.Location) (time.Time, error) {
-	if m == "" {
-		return time.Time{}, nil
-	}
-	return service.ParseMoment(string(m), zone)
 }
 
 // choice is a flag that takes one of some words.
@@ -308,14 +278,6 @@ func (a *app) scheduleNext(o startOptions, words []string) error {
 		last, now = start.At, start.At
 	}
 	return errors.Join(a.printStarts(rows), a.tooFew(len(rows), o.count))
-}
-
-// present is the moment of a flag, else the clock's.
-func (a *app) present(m momentText, zone *time.Location) (time.Time, error) {
-	if m == "" {
-		return a.Now(), nil
-	}
-	return m.in(zone)
 }
 
 // missed are the instants that passed after the last run and would be made up for now, and what is the last

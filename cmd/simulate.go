@@ -52,8 +52,8 @@ prints the summary alone.`,
 		Example: `  om simulate --to 2026-12-31
   om simulate 'web*' --from 2027-03-27 --to 2027-03-29 --tz Europe/Paris
   om testmd simulate --down "2026-12-24 18:00..2026-12-27 08:00" --duration p95 -o csv`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.simulate(o, args) },
 	}
+	a.selecting(c, func() error { return a.simulate(o) })
 	a.addSelection(c, &o.Selection)
 	f := c.Flags()
 	f.Var(&o.from, "from", "where it begins, by default now")
@@ -70,10 +70,7 @@ prints the summary alone.`,
 	return c
 }
 
-func (a *app) simulate(o simulateOptions, args []string) error {
-	if err := a.oneSelector("simulate", args); err != nil {
-		return err
-	}
+func (a *app) simulate(o simulateOptions) error {
 	if a.global.output == "yaml" && !o.summary {
 		return usage("om simulate prints no yaml: -o json, jsonl or csv, or --summary")
 	}

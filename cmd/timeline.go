@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,9 @@ type eventRow struct {
 	Note     *string    `json:"note"`
 }
 
+// mostDrawn bounds the period of a timeline, in years: durations have room for 292.
+const mostDrawn = 200
+
 type timelineOptions struct {
 	engine.Selection
 	pictures
@@ -38,7 +42,7 @@ type timelineOptions struct {
 func timelineVerb(a *app) *cobra.Command {
 	var o timelineOptions
 	c := &cobra.Command{
-		Use: "timeline [--rid task#0] [--since 24h] [--svg FILE]",
+		Use: "timeline [SELECTOR] [--rid task#0] [--since 24h] [--svg FILE]",
 		Long: `Draw what happened to the tasks of the service, or of every service: a lane for each task, and more where its runs were
 in progress at once. A run that began more than two minutes after its slot is late. Slots without a run are marked as skipped, missed
 (or expired) or waiting. The axis is on the clocks of this host, and marks where they were set.
@@ -46,13 +50,12 @@ in progress at once. A run that began more than two minutes after its slot is la
 With --svg or --png the picture goes to a file instead, and with -o json, csv or plain it is a list of all runs and slots.`,
 		Example: `  om testmd timeline --since 7d
   om timeline --tags backup --svg backups.svg`,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.timeline(o) },
 	}
+	a.selecting(c, func() error { return a.timeline(o) })
 	a.addSelection(c, &o.Selection)
 	f := c.Flags()
-	f.StringVar(&o.since, "since", "24h", "where it begins: 24h ago (24h, 7d), or an RFC 3339 time")
-	f.StringVar(&o.until, "until", "", "where it ends, by default now")
+	f.StringVar(&o.since, "since", "24h", "where it begins: "+agoHelp)
+	f.StringVar(&o.until, "until", "", "where it ends, by default now: the same")
 	f.IntVarP(&o.lanes, "lines", "n", 50, "how many tasks are drawn, those with most trouble first; 1000 at most")
 	addPictures(c, &o.pictures)
 	return c
@@ -104,32 +107,40 @@ func (a *app) pastAxis(o timelineOptions) (axis chart.Axis, err error) {
 			return axis, err
 		}
 	}
+	if axis.From.AddDate(mostDrawn, 0, 0).Before(axis.To) {
+		return axis, usage("--since %s: wanted %d years before --until at most, which is %s", o.since, mostDrawn, a.when(axis.To))
+	}
 	if !axis.From.Before(axis.To) {
 		return axis, usage("--since %s is not before --until: it is %s, and that is %s", o.since, a.when(axis.From), a.when(axis.To))
 	}
 	return axis, nil
 }
 
-// past gathers what happened to the tasks of the services that are selected.
+// past gathers what happened to the tasks of the services that are selected. What can't be read is told, and the rest drawn.
 func (a *app) past(sel engine.Selection, axis chart.Axis) (past engine.Past, err error) {
 	e, err := a.reader()
 	if err != nil {
 		return past, err
 	}
 	ctx := context.Background()
-	var paths []string
-	if err = a.eachPath(func(path string) error { paths = append(paths, path); return nil }); err == nil {
-		err = e.OnRecord(ctx, sel, paths...)
+	paths, errs := a.recorded(e)
+	if err = e.OnRecord(ctx, sel, paths...); err != nil {
+		return past, err
 	}
+	var all []engine.Past
 	for _, path := range paths {
-		if err != nil {
-			return past, err
+		p, failed := e.Timeline(ctx, path, sel, axis.From, axis.To)
+		if failed == nil {
+			all = append(all, p)
 		}
-		var p engine.Past
-		p, err = e.Timeline(ctx, path, sel, axis.From, axis.To)
-		past.Events, past.Cut = append(past.Events, p.Events...), past.Cut || p.Cut
+		errs = append(errs, a.unlessAway(failed, len(paths)))
 	}
-	return past, err
+	if err = errors.Join(errs...); len(all) == 0 && err != nil {
+		return past, err
+	}
+	a.lacking = errors.Join(a.lacking, err)
+	a.tell(err)
+	return engine.MergePast(all), nil
 }
 
 func (a *app) eventListing(events []engine.Event) listing {

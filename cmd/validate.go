@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +69,9 @@ func (a *app) somethingToCheck(all bool) error {
 		return err
 	}
 	paths, err := e.Services()
+	if errors.As(err, new(*service.UnreadError)) {
+		return nil // which is told as a problem
+	}
 	if err == nil && len(paths) == 0 {
 		err = task.Errorf(task.ErrNotFound, "no services in %s", e.ConfigDir)
 	}
@@ -77,6 +84,7 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	if err != nil {
 		return err
 	}
+	unread := a.unreadable(e)
 	paths, err := a.services()
 	if err != nil {
 		return err
@@ -84,17 +92,24 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	rows := []problemRow{}
 	bad := false
 	if a.selector == "" {
+		problems := slices.Concat(mirrors(e.ConfigDir), unread, service.Strays(e.ConfigDir), e.Node.Problems)
 		var found []problemRow
-		found, bad = problemRows("", append(mirrors(e.ConfigDir), e.Node.Problems...), strict)
+		found, bad = problemRows("", problems, strict)
 		rows = append(rows, found...) // none is a list, too
 	}
-	errs := []error{a.nodeWrong}
+	untold, told := []error{a.nodeWrong}, []error{a.lacking} // told is what the rows tell
 	for _, path := range paths {
-		found, isBad, err := validateOne(e, path, strict)
-		rows, errs, bad = append(rows, found...), append(errs, err), bad || isBad
+		found, isBad, err := a.validateOne(e, path, strict)
+		if len(found) == 0 {
+			untold = append(untold, err)
+		}
+		rows, told, bad = append(rows, found...), append(told, err), bad || isBad
 	}
-	if err := errors.Join(tell(rows), errors.Join(errs...)); err != nil {
+	if err := errors.Join(tell(rows), errors.Join(untold...)); err != nil {
 		return err
+	}
+	if err := errors.Join(told...); err != nil {
+		return codeError(exitCode(err))
 	}
 	if bad {
 		return codeError(exitConfig)
@@ -102,21 +117,57 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	return a.did(nil, counted(len(paths), "service"), "no errors")
 }
 
-// mirrors are the problems of namespaces that are the folder of the services itself.
+// mirrors are the problems of namespaces whose folder is another one too.
 func mirrors(dir string) []service.Problem {
 	var all []service.Problem
-	for _, folder := range service.Mirrors(dir) {
+	for _, m := range service.Mirrors(dir) {
 		all = append(all, service.Problem{
-			File: folder, Severity: service.Error, Wanted: "wanted another folder than " + dir + " itself: each service would be there twice, and what is in it is left out",
+			File: m.Folder, Severity: service.Error, Wanted: "wanted another folder than " + m.Of + ": each service would be there twice, and what is in it is left out",
 		})
 	}
 	return all
 }
 
-func validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool, error) {
+// unreadable are the problems of namespaces that can't be looked into. They are told of as such, and no more.
+func (a *app) unreadable(e *engine.Engine) []service.Problem {
+	_, err := e.Services()
+	var unread *service.UnreadError
+	if a.selector != "" || !errors.As(err, &unread) {
+		return nil
+	}
+	a.lacking = err
+	var all []service.Problem
+	for _, err := range unread.Errs {
+		p := service.Problem{File: e.ConfigDir, Wanted: err.Error()}
+		if at, ok := errors.AsType[*fs.PathError](err); ok {
+			p.File, p.Wanted = at.Path, strings.TrimPrefix(p.Wanted, at.Op+" "+at.Path+": ")
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// unusable are the problems of a file that can't be read, or may not be; none where it is not there.
+func unusable(e *engine.Engine, path string, err error) (all []service.Problem) {
+	file, bad := service.File(e.ConfigDir, path)
+	if bad != nil {
+		return nil
+	}
+	if _, bad = os.Lstat(file); bad != nil {
+		return nil
+	}
+	for line := range strings.Lines(task.Text(err)) {
+		line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "open "), file+": ")
+		all = append(all, service.Problem{File: file, Wanted: line})
+	}
+	return all
+}
+
+func (a *app) validateOne(e *engine.Engine, path string, strict bool) ([]problemRow, bool, error) {
 	s, err := e.Load(path)
 	if err != nil {
-		return nil, false, err
+		rows, _ := problemRows(path, unusable(e, path, err), strict)
+		return rows, true, err
 	}
 	rows, bad := problemRows(path, append(s.Problems, e.Rehearse(context.Background(), s)...), strict)
 	if isVerb(s.Name) {
@@ -161,7 +212,8 @@ func (a *app) printProblems(rows []problemRow) error {
 		if r.Severity == "error" {
 			color = red
 		}
-		if err := a.printf("%s: %s\n", a.paint(a.Stdout, color, r.Severity), r.problem()); err != nil {
+		r.File = oneLine(r.File)
+		if err := a.printf("%s: %s\n", a.paint(a.Stdout, color, r.Severity), visible(r.problem().String())); err != nil {
 			return err
 		}
 	}

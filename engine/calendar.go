@@ -36,6 +36,7 @@ type Calendar struct {
 	Assumed    []string      `json:"assumed,omitempty"`
 	Problems   []string      `json:"problems,omitempty"`
 	Idle       int           `json:"idle"` // slots that will have no run
+	Unusable   int           `json:"-"`    // services that can't be used at all
 	Notes      []string      `json:"notes,omitempty"`
 }
 
@@ -221,7 +222,7 @@ func (e *Engine) Calendar(ctx context.Context, req CalendarRequest) (Calendar, e
 		return nil
 	})
 	d.advance(req.To)
-	d.Assumed, d.Problems = report.Assumed, report.Problems
+	d.Assumed, d.Problems, d.Unusable = report.Assumed, report.Problems, report.Unusable
 	d.note(report.Left)
 	d.Collisions = append(d.Collisions, c.collisions(&e.Node)...)
 	return d.Calendar, err

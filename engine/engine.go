@@ -75,7 +75,8 @@ func (e *Engine) Load(path string) (*service.Service, error) {
 	return s, nil
 }
 
-// Services lists the paths of all services, in natural order.
+// Services lists the paths of all services, in natural order; where namespaces can't be looked into those of the others, with a
+// *service.UnreadError.
 func (e *Engine) Services() ([]string, error) { return service.List(e.ConfigDir) }
 
 // nodeRecord is the record of this node that decisions are about: a simulation has another.

@@ -200,7 +200,7 @@ func (e *Engine) moveOwn(ctx context.Context, path string) error {
 	paths := []string{path}
 	if path == "" {
 		var err error
-		if paths, err = e.Services(); err != nil {
+		if paths, err = e.Services(); err != nil && !errors.As(err, new(*service.UnreadError)) {
 			return err
 		}
 	}

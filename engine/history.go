@@ -135,18 +135,26 @@ func (e *Engine) OnRecord(ctx context.Context, s Selection, paths ...string) err
 		known := false
 		for _, path := range paths {
 			var err error
-			if known, err = e.knows(ctx, path, word); err != nil {
-				return err
+			if known, err = e.knows(ctx, path, word); err != nil && len(paths) == 1 {
+				return err // of several the others may know
 			}
 			if known {
 				break
 			}
 		}
 		if !known {
-			return task.Errorf(task.ErrNotFound, "%s: no task %s, and nothing of one is on record", cmp.Or(strings.Join(paths, ", "), "this node"), word)
+			return task.Errorf(task.ErrNotFound, "%s: no task %s, and nothing of one is on record", placesOf(paths), word)
 		}
 	}
 	return nil
+}
+
+// placesOf names the records of services, as OnRecord has them.
+func placesOf(paths []string) string {
+	if slices.Contains(paths, "") {
+		return "this node"
+	}
+	return strings.Join(paths, ", ")
 }
 
 // knows says that there is a task of this name or in this group, or was one.
@@ -193,17 +201,18 @@ func (e *Engine) orphans(ctx context.Context, path string, missing error) (*stat
 }
 
 // FindRun finds a run by its id or a unique beginning of it, as a table shows it where the terminal is
-// narrow; in the record of path, or of the node.
+// narrow; in the record of path, or for "" in all of them.
 func (e *Engine) FindRun(ctx context.Context, path, id string) (task.Run, error) {
+	id = strings.TrimSuffix(id, "…")
+	if path == "" {
+		return e.findAnywhere(ctx, id)
+	}
 	db, err := e.recordOf(ctx, path)
 	if err != nil {
 		return task.Run{}, err
 	}
-	if err = e.bury(ctx, db); err != nil {
-		return task.Run{}, err
-	}
-	run, err := db.Run(ctx, strings.TrimSuffix(id, "…"))
-	if err == nil && path != "" && run.Task.Service != path {
+	run, err := e.findIn(ctx, db, id)
+	if err == nil && run.Task.Service != path {
 		return run, task.Errorf(task.ErrNotFound, "run %s is one of %s, not of %s", id, run.Task, path)
 	}
 	return run, err

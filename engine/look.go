@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -71,7 +70,7 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 
 // errAbsent says that the file of a service is not there. The scan says whether it is gone: it may be in the middle of being
 // exchanged.
-var errAbsent = fmt.Errorf("its file is not there: %w", task.ErrNotFound)
+var errAbsent = task.Errorf(task.ErrNotFound, "its file is not there")
 
 func absent(file string) bool {
 	_, err := os.Lstat(file)

@@ -95,8 +95,8 @@ func ignoreMissing(err error) error {
 // readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps. unread are
 // namespaces that can't be looked into.
 func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread map[string]error, before, digest string) error {
-	for _, folder := range service.Mirrors(s.ConfigDir) {
-		s.report.problem("%s: it is %s itself: what is in it is left out, for each service would run twice: remove it", folder, s.ConfigDir)
+	for _, m := range service.Mirrors(s.ConfigDir) {
+		s.report.problem("%s: it is the folder %s too: what is in it is left out, for each service would run twice: remove it", m.Folder, m.Of)
 	}
 	known, err := s.node.Stamps(ctx)
 	if err != nil {

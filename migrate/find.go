@@ -49,7 +49,7 @@ func read(file string) (string, error) {
 // notThere makes an error of a file that is not there one of task.ErrNotFound.
 func notThere(file string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: no such file: %w", file, task.ErrNotFound)
+		return task.Errorf(task.ErrNotFound, "%s: no such file", file)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func (h Host) UserCrontab(user string) (CronTable, error) {
 			return h.Crontab(file)
 		}
 	}
-	return CronTable{}, fmt.Errorf("user %s: no crontab in %s: %w", user, h.path("var/spool/cron"), task.ErrNotFound)
+	return CronTable{}, task.Errorf(task.ErrNotFound, "user %s: no crontab in %s", user, h.path("var/spool/cron"))
 }
 
 // SystemCrontabs reads /etc/crontab, those of /etc/cron.d and those of the users. Files that cron passes over are

@@ -92,7 +92,7 @@ func (h Host) timer(word string) (t Timer, err error) {
 		return t, err
 	}
 	if t.Timer.File == "" {
-		return t, fmt.Errorf("%s: no such timer: %w", word, task.ErrNotFound)
+		return t, task.Errorf(task.ErrNotFound, "%s: no such timer", word)
 	}
 	t.Target = TimerTarget(t.Timer)
 	t.Path = serviceName(name)
@@ -151,7 +151,7 @@ func unitFile(folders []string, name string) (string, error) {
 			case err != nil:
 				return "", err
 			case !info.Mode().IsRegular() || info.Size() == 0: // a link to /dev/null
-				return "", fmt.Errorf("%s: it is masked: %w", file, task.ErrNotFound)
+				return "", task.Errorf(task.ErrNotFound, "%s: it is masked", file)
 			}
 			return file, nil
 		}

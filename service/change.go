@@ -21,7 +21,7 @@ type Change struct {
 func ParseChange(text string) (Change, error) {
 	key, value, ok := strings.Cut(text, "=")
 	if !ok {
-		return Change{}, fmt.Errorf("%q: wanted SECTION.KEYWORD=VALUE, or += |= -= : %w", text, task.ErrInvalid)
+		return Change{}, task.Errorf(task.ErrInvalid, "%q: wanted SECTION.KEYWORD=VALUE, or += |= -=", text)
 	}
 	c := Change{Operator: "=", Value: value}
 	if n := len(key) - 1; n > 0 && strings.IndexByte("+-|", key[n]) >= 0 {
@@ -80,7 +80,7 @@ func (d *Document) Select(word string) ([]string, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("section %q: no such section, and no section %s#...: %w", word, word, task.ErrNotFound)
+		return nil, task.Errorf(task.ErrNotFound, "section %q: no such section, and no section %s#...", word, word)
 	}
 	return all, nil
 }

@@ -276,7 +276,7 @@ func (d *Document) DeleteSection(section string) error {
 		return err
 	}
 	if in == nil {
-		return fmt.Errorf("section %q: no such section: %w", section, task.ErrNotFound)
+		return task.Errorf(task.ErrNotFound, "section %q: no such section", section)
 	}
 	end := in.end
 	if end < len(d.text) {

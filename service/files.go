@@ -1,13 +1,13 @@
 package service
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -24,81 +24,6 @@ func File(dir, path string) (string, error) {
 		return "", fmt.Errorf("service %q: wanted NAME or NAMESPACE/NAME, of letters, digits and - _ . : %w", path, task.ErrInvalid)
 	}
 	return filepath.Join(dir, path+".conf"), nil
-}
-
-// List returns the paths of all services under dir, NAME.conf and NAMESPACE/NAME.conf, in natural
-// order: web2 comes before web10. A dir that is not there has none.
-func List(dir string) ([]string, error) {
-	names, err := list(dir, "")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	slices.SortFunc(names, natural)
-	return names, nil
-}
-
-// list returns the services in one folder, and where that is dir itself, those of the namespaces too.
-func list(dir, namespace string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, namespace))
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, entry := range entries {
-		name, isFile := strings.CutSuffix(entry.Name(), ".conf")
-		switch {
-		case namespace == "" && entry.Name() == "node.conf", !task.ValidName(name):
-		case isFile && !isDir(dir, namespace, entry):
-			paths = append(paths, joinPath(namespace, name))
-		case !isFile && namespace == "" && isDir(dir, namespace, entry) && !isMirror(dir, name):
-			more, err := list(dir, name)
-			if err != nil {
-				return nil, err
-			}
-			paths = append(paths, more...)
-		}
-	}
-	return paths, nil
-}
-
-// isDir follows a symbolic link.
-func isDir(dir, namespace string, entry fs.DirEntry) bool {
-	if entry.Type()&fs.ModeSymlink == 0 {
-		return entry.IsDir()
-	}
-	info, err := os.Stat(filepath.Join(dir, namespace, entry.Name()))
-	return err == nil && info.IsDir()
-}
-
-func joinPath(namespace, name string) string {
-	if namespace == "" {
-		return name
-	}
-	return namespace + "/" + name
-}
-
-// Mirrors lists the folders of namespaces that are dir itself, by a link or a mount. Each service would be there twice,
-// and run twice: nothing in them is a service.
-func Mirrors(dir string) []string {
-	entries, _ := os.ReadDir(dir)
-	var all []string
-	for _, entry := range entries {
-		if task.ValidName(entry.Name()) && isDir(dir, "", entry) && isMirror(dir, entry.Name()) {
-			all = append(all, filepath.Join(dir, entry.Name()))
-		}
-	}
-	return all
-}
-
-func isMirror(dir, namespace string) bool {
-	a, err := os.Stat(dir)
-	b, bad := os.Stat(filepath.Join(dir, namespace))
-	return err == nil && bad == nil && os.SameFile(a, b)
-}
-
-// errMirror says why nothing in a folder that Mirrors lists is a service.
-func errMirror(folder string) error {
-	return task.Errorf(task.ErrInvalid, "%s: it is the folder of the services itself, and each would be there twice: remove it", folder)
 }
 
 // natural compares texts as a person does: numbers in them by their value.
@@ -143,12 +68,14 @@ func Read(dir, path string, n Node) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if namespace, _, ok := strings.Cut(path, "/"); ok && isMirror(dir, namespace) {
-		return nil, errMirror(filepath.Join(dir, namespace))
+	if namespace, _, ok := strings.Cut(path, "/"); ok {
+		if err = twice(dir, namespace); err != nil {
+			return nil, err
+		}
 	}
 	o, err := open(file)
 	if errors.Is(err, fs.ErrNotExist) && o.link {
-		return nil, fmt.Errorf("%s: it is a link to a file that is not there: %w", file, task.ErrNotFound)
+		return nil, task.Errorf(task.ErrNotFound, "%s: it is a link to a file that is not there", file)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		all, _ := List(dir)
@@ -161,6 +88,17 @@ func Read(dir, path string, n Node) (*Service, error) {
 		return nil, err
 	}
 	return Parse(file, path, o.text, n), nil
+}
+
+// Mentions reports whether a word is in the file of a service, whatever it means there. It is faster than Read, and says
+// nothing of who could have written it.
+func Mentions(dir, path, word string) (bool, error) {
+	file, err := File(dir, path)
+	if err != nil {
+		return false, err
+	}
+	o, err := open(file)
+	return bytes.Contains(o.text, []byte(word)), err
 }
 
 // opened is a file that was read, and who could have written it.
@@ -188,7 +126,7 @@ func open(file string) (opened, error) {
 		f, err = os.OpenFile(file, flags, 0)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return opened{}, fmt.Errorf("%w: %w", err, task.ErrPermission)
+		return opened{}, task.Errorf(task.ErrPermission, "%v", err)
 	}
 	if err != nil {
 		return opened{link: link}, err
@@ -216,5 +154,5 @@ func notFound(what, shown, word string, list []string) error {
 	if hint != "" {
 		hint = "; " + hint
 	}
-	return fmt.Errorf("%s %q: no such %s%s: %w", what, shown, what, hint, task.ErrNotFound)
+	return task.Errorf(task.ErrNotFound, "%s %q: no such %s%s", what, shown, what, hint)
 }

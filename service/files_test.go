@@ -40,12 +40,12 @@ func TestList(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"web10.conf": "", "web2.conf": "", "web02.conf": "", "node.conf": "", ".web.conf": "", "web.conf.bak": "", "a..b.conf": "",
 		"prod/db.conf": "", "prod/node.conf": "", "prod/.x.conf": "", "prod/deep/x.conf": "", ".git/x.conf": "", "readme": "",
-		"x.conf/y.conf": "",
+		"x.conf/y.conf": "", ".else/db.conf": "",
 	})
 	must(t, os.Symlink(filepath.Join(dir, "web2.conf"), filepath.Join(dir, "alias.conf")))
-	must(t, os.Symlink(filepath.Join(dir, "prod"), filepath.Join(dir, "live")))
+	must(t, os.Symlink(filepath.Join(dir, ".else"), filepath.Join(dir, "live")))
 	got, err := service.List(dir)
-	want := []string{"alias", "live/db", "live/node", "prod/db", "prod/node", "web02", "web2", "web10"}
+	want := []string{"alias", "live/db", "prod/db", "prod/node", "web02", "web2", "web10"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
@@ -115,10 +115,10 @@ func TestMirrors(t *testing.T) {
 			t.Errorf("stamp %d is of %s, want %s", i, s.Path, want[i])
 		}
 	}
-	if got, want := service.Mirrors(etc), []string{filepath.Join(etc, "mirror"), filepath.Join(etc, "winding")}; !slices.Equal(got, want) {
+	if got, want := service.Mirrors(etc), []service.Mirror{{filepath.Join(etc, "mirror"), etc}, {filepath.Join(etc, "winding"), etc}}; !slices.Equal(got, want) {
 		t.Errorf("mirrors %v, want %v", got, want)
 	}
-	if _, err := service.Read(etc, "mirror/web", service.Node{}); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "etc/mirror: it is the folder of the services itself") {
+	if _, err := service.Read(etc, "mirror/web", service.Node{}); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "etc/mirror: it is the folder "+etc+" too") {
 		t.Errorf("read: %v", err)
 	}
 	if _, err := service.Read(etc, "linked/app", service.Node{}); err != nil {
@@ -126,6 +126,50 @@ func TestMirrors(t *testing.T) {
 	}
 	if after, err := service.Digest(etc); err != nil || after == before {
 		t.Errorf("the digest is %s as before, %v", after, err)
+	}
+}
+
+// TestTwins: of namespaces that are one folder one counts, by whatever order they are found in.
+func TestTwins(t *testing.T) {
+	dir := folder(t, map[string]string{"etc/web.conf": good, "etc/prod/db.conf": good, "else/app.conf": good})
+	etc := filepath.Join(dir, "etc")
+	for name, target := range map[string]string{"a": "prod", "b": "../else", "c": "b", "d": "../else/", "e": filepath.Join(etc, "prod")} {
+		must(t, os.Symlink(target, filepath.Join(etc, name)))
+	}
+	want := []string{"b/app", "prod/db", "web"}
+	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
+		t.Errorf("listed %v, %v, want %v", got, err, want)
+	}
+	stamps, unread, err := service.Stamps(etc)
+	must(t, err)
+	var paths []string
+	for _, s := range stamps {
+		paths = append(paths, s.Path)
+	}
+	if !slices.Equal(paths, want) || len(unread) > 0 {
+		t.Errorf("stamps of %v, unread %v, want %v", paths, unread, want)
+	}
+	for _, name := range []string{"a/db", "c/app", "d/app", "e/db"} {
+		if _, err := service.Read(etc, name, service.Node{}); !errors.Is(err, task.ErrInvalid) {
+			t.Errorf("%s is read: %v", name, err)
+		}
+	}
+	if _, err := service.Read(etc, "b/app", service.Node{}); err != nil {
+		t.Errorf("b/app: %v", err)
+	}
+}
+
+// TestListUnread: a namespace that can't be looked into is told, and the others are listed.
+func TestListUnread(t *testing.T) {
+	dir := folder(t, map[string]string{"web.conf": good, "prod/db.conf": good})
+	must(t, os.Symlink("loop", filepath.Join(dir, "loop"))) // that stops root too
+	got, err := service.List(dir)
+	var unread *service.UnreadError
+	if want := []string{"prod/db", "web"}; !errors.As(err, &unread) || !slices.Equal(got, want) {
+		t.Errorf("listed %v, %v, want %v", got, err, want)
+	}
+	if _, unread, err := service.Stamps(dir); err != nil || unread["loop"] == nil {
+		t.Errorf("stamps: unread %v, %v", unread, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func checkFolders(dir, file string, euid int) error {
 func checkOwner(path string, info fs.FileInfo, euid int) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fmt.Errorf("%s: its owner is not known: %w", path, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: its owner is not known", path)
 	}
 	owner, others := int(st.Uid), info.Mode().Perm()&0o022
 	if euid != 0 {
@@ -67,13 +66,13 @@ func checkOwner(path string, info fs.FileInfo, euid int) error {
 	}
 	switch {
 	case owner != 0 && owner != euid && euid == 0:
-		return fmt.Errorf("%s: owned by user %d, and root's om reads only files of root: chown root:root %s: %w", path, owner, path, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: owned by user %d, and root's om reads only files of root: chown root:root %s", path, owner, path)
 	case owner != 0 && owner != euid:
-		return fmt.Errorf("%s: owned by user %d, and this om reads only files of user %d and of root: chown %d %s: %w", path, owner, euid, euid, path, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: owned by user %d, and this om reads only files of user %d and of root: chown %d %s", path, owner, euid, euid, path)
 	case others != 0 && euid == 0:
-		return fmt.Errorf("%s: others may write to it (mode %04o): chmod go-w %s: %w", path, info.Mode().Perm(), path, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: others may write to it (mode %04o): chmod go-w %s", path, info.Mode().Perm(), path)
 	case others != 0:
-		return fmt.Errorf("%s: everybody may write to it (mode %04o): chmod o-w %s: %w", path, info.Mode().Perm(), path, task.ErrPermission)
+		return task.Errorf(task.ErrPermission, "%s: everybody may write to it (mode %04o): chmod o-w %s", path, info.Mode().Perm(), path)
 	}
 	return nil
 }

@@ -76,10 +76,12 @@ func mix(n uint64) uint64 {
 // walk goes through the files of services.
 type walk struct {
 	dir string
-	// do is told of the file of each service. A namespace that is dir itself counts as one file without a stamp.
+	// do is told of the file of each service. A namespace that Mirrors lists counts as one file without a stamp.
 	do func(namespace, name string, s Stamp)
 	// unread is told of each namespace that can't be looked into. One that is gone has no files.
 	unread func(namespace string, err error)
+
+	namespaces []folder // that were found
 }
 
 // folder goes through a folder and, where that is dir itself, through those of the namespaces.
@@ -101,11 +103,32 @@ func (w *walk) folder(namespace string) error {
 			return fmt.Errorf("%s: %w", folder.Name(), err)
 		}
 		if n == 0 {
-			return nil
+			break
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names[:0])
 		for _, entry := range names {
 			w.entry(fd, namespace, entry)
+		}
+	}
+	if namespace == "" {
+		w.below(fd)
+	}
+	return nil
+}
+
+// below goes through the folders of namespaces that were found in dir.
+func (w *walk) below(fd int) {
+	var own unix.Stat_t
+	if unix.Fstat(fd, &own) == nil {
+		markTwins(w.dir, folder{dev: own.Dev, ino: own.Ino}, w.namespaces)
+	}
+	for _, f := range w.namespaces {
+		if f.of != "" {
+			w.do("", f.name, Stamp{})
+			continue
+		}
+		if err := w.folder(f.name); err != nil {
+			w.unread(f.name, err)
 		}
 	}
 }
@@ -121,16 +144,12 @@ func (w *walk) entry(fd int, namespace, entry string) {
 		w.hidden(fd, namespace, entry, err)
 		return
 	}
-	switch folder := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
-	case isFile == folder:
+	switch isFolder := st.Mode&unix.S_IFMT == unix.S_IFDIR; {
+	case isFile == isFolder:
 	case isFile:
 		w.do(namespace, name, stampOf(&st))
-	case sameFolder(fd, &st):
-		w.do(namespace, name, Stamp{})
 	default:
-		if err := w.folder(name); err != nil {
-			w.unread(name, err)
-		}
+		w.namespaces = append(w.namespaces, folder{name: name, dev: st.Dev, ino: st.Ino, links: linksOf(w.dir, name)})
 	}
 }
 
@@ -155,11 +174,6 @@ func (w *walk) hidden(fd int, namespace, entry string, why error) {
 
 func stampOf(st *unix.Stat_t) Stamp {
 	return Stamp{"", st.Mtim.Nano(), st.Ctim.Nano(), st.Size, st.Ino}
-}
-
-func sameFolder(fd int, st *unix.Stat_t) bool {
-	var own unix.Stat_t
-	return unix.Fstat(fd, &own) == nil && own.Dev == st.Dev && own.Ino == st.Ino
 }
 
 // On says whether this node is among words: names, patterns and labels of nodes, or the words of scopes

@@ -66,7 +66,7 @@ func (d *DB) kind(err error) error {
 	switch {
 	case sqlite && d.c != nil && errors.Is(err, fs.ErrNotExist): // a file beside it, which SQLite looked for in vain
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no record: %w", task.ErrNotFound)
+		return task.Errorf(task.ErrNotFound, "there is no record")
 	case errors.Is(err, fs.ErrClosed):
 		return errors.New("it is closed")
 	case !d.o.ReadOnly && isReadOnly(err) && unix.Faccessat(unix.AT_FDCWD, d.o.Path, unix.W_OK, unix.AT_EACCESS) == nil:
