@@ -88,19 +88,33 @@ func (a *app) set(kws []string) error {
 	if len(kws) == 0 {
 		return usage("om set: wanted SECTION.KEYWORD=VALUE")
 	}
-	return a.change(kws, applySet)
+	changes, err := changesOf("set", kws)
+	if err != nil {
+		return err
+	}
+	return change(a, changes, (*service.Document).Apply)
 }
 
-// applySet does what a word of om set says.
-func applySet(d *service.Document, kw string) error {
-	c, err := service.ParseChange(kw)
-	if err != nil {
-		return usageError{"om set " + task.Text(err)}
+// changesOf reads the words of om set, or of another verb that takes the same.
+func changesOf(verb string, kws []string) ([]service.Change, error) {
+	var all []service.Change
+	said := map[string]bool{}
+	for _, kw := range kws {
+		c, err := service.ParseChange(kw)
+		if err != nil {
+			return nil, usageError{"om " + verb + " " + task.Text(err)}
+		}
+		key := c.Section + "." + c.Keyword
+		switch {
+		case visible(c.Value) != c.Value:
+			return nil, usage("om %s %q: wanted a value with no control characters", verb, kw)
+		case c.Operator == "=" && said[key]:
+			return nil, usage("om %s %q: wanted one value of %s, and there is one before", verb, kw, key)
+		}
+		said[key] = true
+		all = append(all, c)
 	}
-	if visible(c.Value) != c.Value {
-		return usage("om set %q: wanted a value with no control characters", kw)
-	}
-	return d.Apply(c)
+	return all, nil
 }
 
 func unsetVerb(a *app) *cobra.Command {
@@ -118,7 +132,7 @@ func (a *app) unset(kws []string) error {
 	if len(kws) == 0 {
 		return usage("om unset: wanted SECTION.KEYWORD")
 	}
-	return a.change(kws, func(d *service.Document, kw string) error {
+	return change(a, kws, func(d *service.Document, kw string) error {
 		if strings.Contains(kw, "#") && !strings.Contains(kw, ".") {
 			return d.DeleteSection(kw)
 		}
@@ -130,15 +144,15 @@ func (a *app) unset(kws []string) error {
 	})
 }
 
-// change applies each word to the file, all of them or none.
-func (a *app) change(kws []string, apply func(*service.Document, string) error) error {
+// change applies each change, of whatever kind, to the file, all of them or none.
+func change[C any](a *app, changes []C, apply func(*service.Document, C) error) error {
 	e, path, err := a.service()
 	if err != nil {
 		return err
 	}
 	return e.Change(context.Background(), path, func(d *service.Document) error {
-		for _, kw := range kws {
-			if err := apply(d, kw); err != nil {
+		for _, c := range changes {
+			if err := apply(d, c); err != nil {
 				return err
 			}
 		}
@@ -173,9 +187,7 @@ func configVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:  "config history|diff|restore",
 		Long: "The versions of the service's file that om replaced: list them, compare one with the file, put one back.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage("om config %s: wanted history, diff or restore", strings.Join(args, " "))
-		},
+		RunE: wantedVerb("history, diff or restore"),
 	}
 	c.AddCommand(
 		&cobra.Command{Use: "history", Short: "List the versions, the newest first", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.configHistory() }},

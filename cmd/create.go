@@ -64,12 +64,16 @@ func (a *app) create(o newText) error {
 	if err = o.check(path); err != nil {
 		return err
 	}
+	changes, err := changesOf("create", o.kws)
+	if err != nil {
+		return err
+	}
 	d, err := a.begun(e, o)
 	if err != nil {
 		return err
 	}
-	for _, kw := range o.kws {
-		if err = applySet(d, kw); err != nil {
+	for _, c := range changes {
+		if err = d.Apply(c); err != nil {
 			return err
 		}
 	}
@@ -302,7 +306,7 @@ func (a *app) questions(o *firstService) ([]asked, error) {
 		return nil, err
 	}
 	for _, p := range t.Missing(o.values) {
-		all = append(all, asked{new(string), cmp.Or(strings.TrimSuffix(p.Description, "."), p.Name), "", func(s string) error { return wantedOne(s, p.Name) }, p.Name})
+		all = append(all, asked{new(string), cmp.Or(strings.TrimSuffix(p.Description, "."), p.Name), "", func(s string) error { return wantedValue(s, p) }, p.Name})
 	}
 	return slices.DeleteFunc(all, func(q asked) bool { return *q.answer != "" }), nil
 }
@@ -353,6 +357,17 @@ func unsaid(all []asked) string {
 func wantedOne(answer, what string) error {
 	if answer == "" {
 		return usage("wanted %s", what)
+	}
+	return nil
+}
+
+// wantedValue refuses an answer that the parameter can't have.
+func wantedValue(answer string, p service.Parameter) error {
+	if answer == "" {
+		return wantedOne(answer, p.Name)
+	}
+	if err := p.Check(answer); err != nil {
+		return usageError{task.Text(err)}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"om/task"
 )
 
 //go:embed demo/shop.conf
@@ -53,6 +56,9 @@ func (a *app) demo(keep string) (err error) {
 	if d.program, err = os.Executable(); err != nil {
 		return err
 	}
+	if err = writableName(cmp.Or(keep, os.TempDir())); err != nil {
+		return err
+	}
 	if d.dir, err = demoFolder(keep); err != nil {
 		return err
 	}
@@ -71,6 +77,15 @@ func (a *app) demo(keep string) (err error) {
 	}
 	if err == nil {
 		err = d.goodbye(keep)
+	}
+	return err
+}
+
+// writableName refuses a folder that the file of the demo can't name: what is in quotes there, or what references begin with.
+func writableName(dir string) error {
+	full, err := filepath.Abs(dir)
+	if err == nil && (oneLine(full) != full || strings.ContainsAny(full, `"\{}`) || strings.TrimSpace(full) != full) {
+		err = usage(`the demo can't be made in %q: wanted a folder without control characters, a blank at the end, or one of " \ { }`, full)
 	}
 	return err
 }
@@ -224,7 +239,8 @@ func wait(ctx context.Context, t time.Duration) error {
 
 func (d *demo) goodbye(keep string) error {
 	if keep != "" {
-		return d.printf("\nThis was om in %s, which stays. Go on with\n  export OM_CONFIG_DIR=%[1]s/etc OM_STATE_DIR=%[1]s/state\n  om shop edit\n", d.dir)
+		return d.printf("\nThis was om in %s, which stays. Go on with\n  export OM_CONFIG_DIR=%s OM_STATE_DIR=%s\n  om shop edit\n",
+			d.dir, task.Quote([]string{filepath.Join(d.dir, "etc")}), task.Quote([]string{filepath.Join(d.dir, "state")}))
 	}
 	return d.printf(`
 That was all in a folder which is gone now (om demo --keep DIR makes one that stays). Next:

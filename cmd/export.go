@@ -18,9 +18,7 @@ func exportVerb(a *app) *cobra.Command {
 		Use: "export crontab|systemd",
 		Long: `Write the tasks that have a schedule for another scheduler. A task of which it can't say all is refused, with the
 reasons; --lossy writes it all the same, with them as comments.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage("om export %s: wanted crontab or systemd", strings.Join(args, " "))
-		},
+		RunE: wantedVerb("crontab or systemd"),
 	}
 	c.AddCommand(a.exportCrontabVerb(), a.exportSystemdVerb())
 	return c

@@ -33,12 +33,7 @@ func importVerb(a *app) *cobra.Command {
 		Use: "import crontab|anacrontab|systemd|opensvc",
 		Long: `Make service files of the jobs of another scheduler. What can't be carried is told, and stands as a comment above
 the task. The other scheduler's files stay as they are: take the jobs out of them, or both run them.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("om import: wanted crontab, anacrontab, systemd or opensvc")
-			}
-			return usage("om import %q: wanted crontab, anacrontab, systemd or opensvc", args[0])
-		},
+		RunE: wantedVerb("crontab, anacrontab, systemd or opensvc"),
 	}
 	c.AddCommand(a.importCrontabVerb(), a.importAnacrontabVerb(), a.importSystemdVerb(), a.importOpenSVCVerb())
 	return c

@@ -19,12 +19,7 @@ func printVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:  "print status|schedule|config|keywords",
 		Long: "Print the status of services, when their tasks are due, their file, or the keywords that a file may have.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("om print: wanted status, schedule, config or keywords")
-			}
-			return usage("om print %q: wanted status, schedule, config or keywords", args[0])
-		},
+		RunE: wantedVerb("status, schedule, config or keywords"),
 	}
 	c.AddCommand(a.printStatusVerb(), a.printScheduleVerb(), a.printConfigVerb(), a.printKeywordsVerb())
 	return c

@@ -100,9 +100,23 @@ func (l *list) Set(value string) error {
 
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("om %s takes no %q", c.Name(), args[0])
+		return usage("om %s takes no %q", verbOf(c), args[0])
 	}
 	return nil
+}
+
+// wantedVerb is for a verb that has others behind it, and was given none of them.
+func wantedVerb(words string) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("om %s: wanted %s", verbOf(c), words)
+		}
+		var known []string
+		for _, below := range c.Commands() {
+			known = append(known, below.Name())
+		}
+		return usage("om %s %q: wanted %s%s", verbOf(c), args[0], words, didYouMean(args[0], known))
+	}
 }
 
 func (o runOptions) check() error {

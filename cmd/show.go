@@ -45,7 +45,7 @@ func showVerb(a *app) *cobra.Command {
 func oneArg(name string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usage("om %s wants one %s", c.Name(), name)
+			return usage("om %s wants one %s", verbOf(c), name)
 		}
 		return nil
 	}

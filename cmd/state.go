@@ -16,9 +16,7 @@ func stateVerb(a *app) *cobra.Command {
 
 init creates it (a service's own is never created by itself), check verifies it, export writes its rows as JSON lines
 to stdout, import reads them from stdin, clean removes what is past retention.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage("om state %v: wanted init, check, export, import or clean", args)
-		},
+		RunE: wantedVerb("init, check, export, import or clean"),
 	}
 	for _, v := range []struct {
 		name, short string

@@ -16,16 +16,12 @@ func templateVerb(a *app) *cobra.Command {
 		Use: "template ls|show",
 		Long: `List and print the templates of om SERVICE create --template and om init --template: those that om brings along, and
 NAME.template files in the folder templates of the configuration, which win. A template is the file of a service; the keys of its
-section [env] are its parameters, and those without a value must be given one.`,
+section [env] are its parameters, and those without a value must be given one. A line "#: KIND" above one says what its value must
+be: number, folder, folder of its own (none of the system's), or folder of its own, or HOST:FOLDER.`,
 		Example: `  om template ls
   om template show rsync
   om web create --template rsync --set source=/srv/web --set target=backup:/srv/web`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("om template: wanted ls or show")
-			}
-			return usage("om template %q: wanted ls or show", args[0])
-		},
+		RunE: wantedVerb("ls or show"),
 	}
 	c.AddCommand(
 		&cobra.Command{Use: "ls", Short: "List the templates", Args: noArgs, RunE: func(*cobra.Command, []string) error { return a.templates() }},
@@ -50,6 +46,7 @@ type parameterRow struct {
 	Description string `json:"description"`
 	Default     string `json:"default"`
 	Required    bool   `json:"required"`
+	Kind        string `json:"kind"` // "" for anything
 }
 
 func (a *app) templates() error {
@@ -64,7 +61,7 @@ func (a *app) templates() error {
 		row := templateRow{t.Name, t.Description, []parameterRow{}, t.File}
 		var words []string
 		for _, p := range t.Parameters {
-			row.Parameters = append(row.Parameters, parameterRow{p.Name, p.Description, p.Value, p.Value == ""})
+			row.Parameters = append(row.Parameters, parameterRow{p.Name, p.Description, p.Value, p.Value == "", p.Kind})
 			words = append(words, parameterWord(p))
 		}
 		rows = append(rows, row)

@@ -29,23 +29,26 @@ type Template struct {
 	Text        []byte
 }
 
-// Parameter is a key of the section [env] of a template.
-type Parameter struct {
-	Name        string
-	Description string // the comment above it
-	Value       string // what it is unless it is said, "" where it must be said
-}
-
 // ErrMissing is for a parameter of a template that must be given, and is not.
 var ErrMissing = errors.New("missing")
 
 // Templates lists the templates that om brings along and those in dir/templates, by name. One of dir takes the place
-// of om's. Those that can't be read are left out, and told in the error.
+// of om's. Those that can't be read are left out, and told in the error; so is a folder that can't be looked into, and what
+// takes the place of om's is not known then.
 func Templates(dir string) ([]Template, error) {
 	var errs []error
 	var all []Template
+	_, err := os.ReadDir(filepath.Join(dir, "templates"))
+	away := err != nil && !errors.Is(err, fs.ErrNotExist)
+	if away {
+		errs = append(errs, unreadable(err))
+	}
 	for _, name := range templateNames(dir) {
 		t, err := ReadTemplate(dir, name)
+		if away && err != nil {
+			text, _ := ownTemplates.ReadFile("template/" + name + templateExt)
+			t, err = newTemplate(name, "", text), nil
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -96,38 +99,49 @@ func templateNames(dir string) []string {
 // newTemplate finds the descriptions and parameters in a text.
 func newTemplate(name, file string, text []byte) Template {
 	t := Template{Name: name, File: file, Text: text}
-	comment, section, first := "", "", true
+	comment, kind, section, first := "", "", "", true
 	lex := newLexer(strings.TrimPrefix(string(text), "\ufeff"))
 	for n := (line{}); lex.next(&n); {
 		switch {
+		case n.kind == lineComment && section == "env" && strings.HasPrefix(n.body, "#:"):
+			kind = strings.TrimSpace(n.body[2:])
+			continue
 		case n.kind == lineComment:
 			comment = strings.TrimSpace(comment + " " + strings.TrimSpace(strings.TrimLeft(n.body, "#;")))
 			continue
 		case n.kind == lineHeader:
 			section = n.name
 		case n.kind == lineKeyword && section == "env":
-			t.Parameters = append(t.Parameters, Parameter{n.name, comment, n.value})
+			t.Parameters = append(t.Parameters, Parameter{n.name, comment, n.value, kind})
 		}
 		if first {
 			t.Description, first = comment, comment == "" && n.kind == lineBlank
 		}
-		comment = ""
+		comment, kind = "", ""
 	}
 	return t
 }
 
 // Fill sets parameters of the template, NAME=VALUE each, and returns the text of a service. The error is for a parameter that it
-// does not have (task.ErrInvalid), or for one that must be given and is not (ErrMissing).
+// does not have or whose value is not of its kind (task.ErrInvalid), or for one that must be given and is not (ErrMissing).
 func (t Template) Fill(values []string) (*Document, error) {
 	d := NewDocument(t.Text)
+	said := map[string]bool{}
 	for _, v := range values {
 		name, value, ok := strings.Cut(v, "=")
-		if !ok || !slices.Contains(t.names(), name) {
+		switch {
+		case !ok || !slices.Contains(t.names(), name):
 			return nil, t.noSuch(v, name)
+		case said[name]:
+			return nil, task.Errorf(task.ErrInvalid, "template %s: %q: wanted one value of %s, and there is one before", t.Name, v, name)
 		}
+		said[name] = true
 		if err := d.Set("env", name, value); err != nil {
 			return nil, err
 		}
+	}
+	if err := t.Check(values); err != nil {
+		return nil, err
 	}
 	if missing := t.Missing(values); len(missing) > 0 {
 		return nil, task.Errorf(ErrMissing, "template %s: wanted a value of %s", t.Name, missing[0].Name)
