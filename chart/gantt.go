@@ -58,6 +58,7 @@ type Span struct {
 	Kind       Kind
 	Count      int    // how many of them: 0 is one
 	Note       string // what else is to say: "exit 3"
+	Overlaps   bool   // it began while another of its lane was in progress
 }
 
 // Lane is what happened to one task.
@@ -169,6 +170,22 @@ func (g Gantt) counts() (n [kinds]int) {
 	return n
 }
 
+// notes are what the legend says besides the kinds: how many spans overlap.
+func (g Gantt) notes() []string {
+	n := 0
+	for _, l := range g.Lanes {
+		for _, s := range l.Spans {
+			if s.Overlaps {
+				n++
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("overlapping %d (at once)", n)}
+}
+
 // stamp is a moment as a picture says it.
 func (a Axis) stamp(t time.Time) string { return t.In(a.Zone).Format("2006-01-02 15:04:05") }
 
@@ -183,6 +200,9 @@ func (a Axis) says(s Span) string {
 	}
 	if !s.Due.IsZero() {
 		text += ", due " + a.stamp(s.Due)
+	}
+	if s.Overlaps {
+		text += ", overlapping"
 	}
 	if s.Note != "" {
 		text += ": " + s.Note

@@ -1,6 +1,7 @@
 package chart_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -43,5 +44,26 @@ func night(tb testing.TB) chart.Gantt {
 			{Label: "café/夜の仕事 <b>&\x1b[2J"},
 		},
 		More: "and 3 more tasks: --rid and --tags choose",
+	}
+}
+
+// TestOverlapping: runs that overlap are told as such, in both pictures, and not where there are none.
+func TestOverlapping(t *testing.T) {
+	g := night(t)
+	if text := g.Text(chart.Screen{Width: 100}); strings.Contains(text, "overlapping") {
+		t.Error("none overlap:\n" + text)
+	}
+	g.Lanes[1].Spans[1].Overlaps = true
+	var svg strings.Builder
+	if err := g.Picture().WriteSVG(&svg); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{g.Text(chart.Screen{Width: 100}), svg.String()} {
+		if !strings.Contains(text, "overlapping 1 (at once)") {
+			t.Error("the legend does not say so:\n" + text)
+		}
+	}
+	if !strings.Contains(svg.String(), "to 2026-03-28 16:00:00, overlapping<") {
+		t.Error("the run does not say so:\n" + svg.String())
 	}
 }

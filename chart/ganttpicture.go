@@ -201,6 +201,7 @@ func (d ganttPicture) legend(y int) int {
 	if x > margin {
 		y += lineUp + 4
 	}
+	y = d.writeLines(margin, y, inkText, d.notes())
 	var words []string
 	for _, shift := range d.Axis.Shifts() {
 		words = append(words, shift.String())

@@ -141,6 +141,7 @@ func (t ganttText) legend() string {
 			words = append(words, fmt.Sprintf("%c %s", t.s.glyph(k), k))
 		}
 	}
+	words = append(words, t.notes()...)
 	for _, shift := range t.Axis.Shifts() {
 		words = append(words, fmt.Sprintf("%c %s", t.s.shiftGlyph(), shift))
 	}

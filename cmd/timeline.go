@@ -239,7 +239,7 @@ func eventSpan(e engine.Event) chart.Span {
 		engine.ClassMissed: chart.Missed, engine.ClassExpired: chart.Missed, engine.ClassSkipped: chart.Skipped,
 		engine.ClassWaiting: chart.Waiting,
 	}
-	s := chart.Span{Start: e.Start, End: e.End, Kind: kinds[e.Class], Count: e.Count, Note: visible(e.Note)}
+	s := chart.Span{Start: e.Start, End: e.End, Kind: kinds[e.Class], Count: e.Count, Note: visible(e.Note), Overlaps: e.Overlaps}
 	if e.Late {
 		s.Due = e.Slot
 	}
