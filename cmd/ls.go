@@ -43,7 +43,7 @@ func (a *app) ls() error {
 		return err
 	}
 	for _, p := range mirrors(e.ConfigDir) {
-		fmt.Fprintf(a.Stderr, "om: %s\n", p)
+		fmt.Fprintf(a.Stderr, "om: %s\n", visible(p.String()))
 	}
 	rows := []taskRow{}
 	var errs []error
