@@ -33,6 +33,7 @@ func (a *app) doctor(strict bool) error {
 	if err != nil {
 		return err
 	}
+	a.lacks(e)
 	paths, err := a.services()
 	if err != nil && a.selector != "" { // else it is found below
 		return err

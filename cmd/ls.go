@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
+	"om/service"
 	"om/task"
 )
 
@@ -42,8 +43,8 @@ func (a *app) ls() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range mirrors(e.ConfigDir) {
-		fmt.Fprintf(a.Stderr, "om: %s\n", visible(p.String()))
+	for _, m := range service.Mirrors(e.ConfigDir) {
+		fmt.Fprintf(a.Stderr, "om: %s\n", visible(m.Problem().String()))
 	}
 	rows := []taskRow{}
 	var errs []error

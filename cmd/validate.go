@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,7 +82,7 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	if err != nil {
 		return err
 	}
-	unread := a.unreadable(e)
+	a.lacks(e)
 	paths, err := a.services()
 	if err != nil {
 		return err
@@ -92,9 +90,8 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	rows := []problemRow{}
 	bad := false
 	if a.selector == "" {
-		problems := slices.Concat(mirrors(e.ConfigDir), unread, service.Strays(e.ConfigDir), e.Node.Problems)
 		var found []problemRow
-		found, bad = problemRows("", problems, strict)
+		found, bad = problemRows("", append(service.FolderProblems(e.ConfigDir), e.Node.Problems...), strict)
 		rows = append(rows, found...) // none is a list, too
 	}
 	untold, told := []error{a.nodeWrong}, []error{a.lacking} // told is what the rows tell
@@ -117,34 +114,11 @@ func (a *app) validate(strict bool, tell func([]problemRow) error) error {
 	return a.did(nil, counted(len(paths), "service"), "no errors")
 }
 
-// mirrors are the problems of namespaces whose folder is another one too.
-func mirrors(dir string) []service.Problem {
-	var all []service.Problem
-	for _, m := range service.Mirrors(dir) {
-		all = append(all, service.Problem{
-			File: m.Folder, Severity: service.Error, Wanted: "wanted another folder than " + m.Of + ": each service would be there twice, and what is in it is left out",
-		})
+// lacks notes that namespaces can't be looked into, where all services are meant: who finds that among the problems tells it.
+func (a *app) lacks(e *engine.Engine) {
+	if _, err := e.Services(); a.selector == "" && errors.As(err, new(*service.UnreadError)) {
+		a.lacking = err
 	}
-	return all
-}
-
-// unreadable are the problems of namespaces that can't be looked into. They are told of as such, and no more.
-func (a *app) unreadable(e *engine.Engine) []service.Problem {
-	_, err := e.Services()
-	var unread *service.UnreadError
-	if a.selector != "" || !errors.As(err, &unread) {
-		return nil
-	}
-	a.lacking = err
-	var all []service.Problem
-	for _, err := range unread.Errs {
-		p := service.Problem{File: e.ConfigDir, Wanted: err.Error()}
-		if at, ok := errors.AsType[*fs.PathError](err); ok {
-			p.File, p.Wanted = at.Path, strings.TrimPrefix(p.Wanted, at.Op+" "+at.Path+": ")
-		}
-		all = append(all, p)
-	}
-	return all
 }
 
 // unusable are the problems of a file that can't be read, or may not be; none where it is not there.

@@ -282,5 +282,9 @@ func (e *Engine) doctorFiles(ctx context.Context) []Finding {
 	case !info.IsDir():
 		return []Finding{{findError, "file", "", "", e.ConfigDir + ": it is no folder", "ls -ld " + filepath.Dir(e.ConfigDir)}}
 	}
-	return nil
+	var found []Finding
+	for _, p := range service.FolderProblems(e.ConfigDir) {
+		found = append(found, ofProblem("", p))
+	}
+	return found
 }

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,12 +16,37 @@ const (
 	leftOut     = "what is in it is left out"
 )
 
-// Strays are the files under dir that look like those of services and that nobody reads: for their names, or for where they
-// are. Hidden ones are meant to be none.
-func Strays(dir string) []Problem {
-	return strays(dir, "")
+// FolderProblems are what is wrong with the files of services as a whole: namespaces that can't be looked into, or that are
+// another folder too (see Mirrors), and files that look like those of services and that nobody reads, for their names or for
+// where they are. Hidden ones are meant to be none.
+func FolderProblems(dir string) []Problem {
+	var all []Problem
+	for _, m := range Mirrors(dir) {
+		all = append(all, m.Problem())
+	}
+	_, err := List(dir)
+	if unread := new(UnreadError); errors.As(err, &unread) {
+		for _, err := range unread.Errs {
+			all = append(all, unreadProblem(dir, err))
+		}
+	}
+	return append(all, strays(dir, "")...)
 }
 
+// Problem says so of the folder.
+func (m Mirror) Problem() Problem {
+	return Problem{File: m.Folder, Wanted: "wanted another folder than " + m.Of + ": each service would be there twice, and " + leftOut}
+}
+
+func unreadProblem(dir string, err error) Problem {
+	p := Problem{File: dir, Wanted: err.Error()}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		p.File, p.Wanted = at.Path, strings.TrimPrefix(p.Wanted, at.Op+" "+at.Path+": ")
+	}
+	return p
+}
+
+// strays are the files that look like those of services and that nobody reads.
 func strays(dir, namespace string) (all []Problem) {
 	entries, _ := os.ReadDir(filepath.Join(dir, namespace)) // who lists the services tells of it
 	for _, entry := range entries {
