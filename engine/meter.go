@@ -475,7 +475,7 @@ func (s *scheduler) writeMeter(ctx context.Context, m *meter, nodeErr error) err
 	x := exposition{node: s.Node.Name, now: s.Now(), bytes: recordBytes(s.StatePath("")), nodeOK: nodeErr == nil}
 	spool := &notice.Spool{Dir: s.Spool()}
 	names, _ := spool.Names() // what is wrong with it who delivers tells
-	x.queue, x.untold = len(names), spool.Failures()
+	x.queue, x.held, x.untold = len(names), min(spool.Held(), len(names)), spool.Failures()
 	return s.writeTextfile(x.text(m))
 }
 

@@ -21,6 +21,7 @@ type exposition struct {
 	bytes  int64
 	nodeOK bool
 	queue  int             // events that are to be told
+	held   int             // of them, those that wait for the end of quiet hours
 	untold notice.Failures // of those of before
 	b      strings.Builder
 	tasks  []*gauge
@@ -164,6 +165,8 @@ func (x *exposition) host(m *meter) {
 func (x *exposition) telling() {
 	x.family("om_notify_queue_length", "gauge", "Events that are to be delivered, or tried again.")
 	x.sample("om_notify_queue_length", float64(x.queue))
+	x.family("om_notify_held", "gauge", "Of these, events that wait for nothing but the end of quiet hours.")
+	x.sample("om_notify_held", float64(x.held))
 	x.byKind("om_notify_failed_tries_total", "Deliveries that were tried in vain, by the kind of target.", x.untold.Tries)
 	x.byKind("om_notify_given_up_total", "Deliveries that are not tried any more, by the kind of target.", x.untold.GivenUp)
 	x.family("om_notify_dropped_total", "counter", "Events for which there was no room in the queue.")

@@ -267,6 +267,7 @@ func TestMetricsTelling(t *testing.T) {
 	if err := errors.Join(
 		spool.Put(notice.Entry{Event: event, Targets: []notice.Target{{Kind: notice.Ping}}}),
 		spool.CountFailure(notice.Ping, true, false), spool.CountFailure(notice.Ping, true, true), spool.CountFailure(notice.Mail, true, false),
+		spool.NoteHeld(7), // as of before
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +275,7 @@ func TestMetricsTelling(t *testing.T) {
 	h.sinceBoot = func() time.Duration { return stands } // so the clock is set
 	h.tick(10 * time.Minute)
 	h.want("om_notify_queue_length", "", 1)
+	h.want("om_notify_held", "", 1)
 	h.want("om_notify_failed_tries_total", `,kind="ping"`, 2)
 	h.want("om_notify_given_up_total", `,kind="ping"`, 1)
 	h.want("om_notify_given_up_total", `,kind="mail"`, 0)

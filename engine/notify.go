@@ -31,6 +31,12 @@ func (e *Engine) leave(entry notice.Entry) error {
 	return spool.Put(entry)
 }
 
+// leaveOf is leave for an event of a task, which says when people may be told.
+func (e *Engine) leaveOf(t *task.Task, entry notice.Entry) error {
+	entry.Wait = notice.WaitOf(&t.Notify, entry.Event.Type, t.Timezone)
+	return e.leave(entry)
+}
+
 // untold says that somebody is not told of something.
 func (e *Engine) untold(id task.ID, err error) {
 	if err != nil && e.Untold != nil {
@@ -51,7 +57,7 @@ func (e *Engine) tellStart(t *task.Task, run task.Run) {
 	if !run.StartedAt.IsZero() {
 		at = run.StartedAt
 	}
-	e.untold(t.ID, e.leave(notice.Entry{Event: notice.OfRun(e.Node.Name, task.EventStarted, run, at), Targets: targets}))
+	e.untold(t.ID, e.leaveOf(t, notice.Entry{Event: notice.OfRun(e.Node.Name, task.EventStarted, run, at), Targets: targets}))
 }
 
 // tellLate leaves word of a run that was handed over when its slot was not on time any more.
@@ -63,7 +69,7 @@ func (s *scheduler) tellLate(t *task.Task, run task.Run) {
 	if people := notice.People(t); len(people) > 0 {
 		event := notice.OfRun(s.Node.Name, task.EventLate, run, s.now)
 		event.Summary = notice.Line(fmt.Sprintf("%s: %s after its slot of %s", task.EventLate, late.Round(time.Second), run.Slot.UTC().Format(time.RFC3339)))
-		s.untold(t.ID, s.leave(notice.Entry{Event: event, Targets: people}))
+		s.untold(t.ID, s.leaveOf(t, notice.Entry{Event: event, Targets: people}))
 	}
 }
 
@@ -103,7 +109,7 @@ func (s *scheduler) tellLongRun(ctx context.Context, db *state.DB, t *task.Task,
 	}
 	event := notice.OfRun(s.Node.Name, task.EventLong, run, s.now)
 	event.Summary = fmt.Sprintf("%s: run %s goes on for %s", task.EventLong, run.ID, took.Round(time.Second))
-	if err := s.leave(notice.Entry{Event: event, Targets: people}); err != nil {
+	if err := s.leaveOf(t, notice.Entry{Event: event, Targets: people}); err != nil {
 		return err
 	}
 	told = append(told[max(0, len(told)-mostLong+1):], run.ID)
@@ -158,7 +164,7 @@ func (s *scheduler) tellSkippedFor(ctx context.Context, db record, t *task.Task,
 	people := notice.People(t)
 	if !after.Since.IsZero() && s.now.Sub(after.Since) > t.Notify.Skipped && again && len(people) > 0 {
 		all := task.Slot{Task: t.ID, At: after.Since, Last: last.Last, Count: after.Count, Reason: last.Reason}
-		if err = s.leave(notice.Entry{Event: notice.OfSlots(s.Node.Name, task.EventIdle, all, s.now), Targets: people}); err != nil {
+		if err = s.leaveOf(t, notice.Entry{Event: notice.OfSlots(s.Node.Name, task.EventIdle, all, s.now), Targets: people}); err != nil {
 			return err
 		}
 		after.Told = s.now.UTC()
@@ -182,7 +188,8 @@ func (e *Engine) tellNode(kind, service, reason string, tasks []task.ID, at time
 	}
 	if people := notice.Of(n, ""); len(people) > 0 {
 		event := notice.OfNode(e.Node.Name, kind, service, reason, tasks, at)
-		e.untold(task.ID{Service: service}, e.leave(notice.Entry{Event: event, Targets: people}))
+		entry := notice.Entry{Event: event, Targets: people, Wait: notice.WaitOf(n, kind, e.Node.Timezone)}
+		e.untold(task.ID{Service: service}, e.leave(entry))
 	}
 }
 
@@ -223,7 +230,7 @@ func (e *Engine) tellEnd(ctx context.Context, db record, svc *service.Service, t
 	if entry.Event.Streak = after.Failing(); entry.Event.Type == task.EventRecovered {
 		entry.Event.Streak = before.Failing()
 	}
-	if err := e.leave(entry); err != nil {
+	if err := e.leaveOf(t, entry); err != nil {
 		e.untold(t.ID, err)
 		return
 	}
@@ -280,7 +287,7 @@ func (e *Engine) tellSlots(t *task.Task, slots []task.Slot, now time.Time) {
 			continue
 		}
 		if people := notice.People(t); len(people) > 0 {
-			e.untold(t.ID, e.leave(notice.Entry{Event: notice.OfSlots(e.Node.Name, kind, s, now), Targets: people}))
+			e.untold(t.ID, e.leaveOf(t, notice.Entry{Event: notice.OfSlots(e.Node.Name, kind, s, now), Targets: people}))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -432,5 +433,33 @@ func TestToldSkippedTooLong(t *testing.T) {
 		for _, run := range h.tick(time.Hour).Started {
 			h.end(run, task.Complete, 0, 0)
 		}
+	}
+}
+
+// TestToldWhen: an event says when people may be told of it: the quiet hours of its task or of the node, unless it is urgent.
+func TestToldWhen(t *testing.T) {
+	w := newTeller(t, "[task#0]\ncommand = x\ntimezone = Asia/Tokyo\nnotify_mail = ops@example.com\nnotify_quiet = 22:00-06:00\nnotify_urgent = timeout\nnotify_group = 1m\n")
+	w.Node.Notify = &task.Notify{Mail: "ops@example.com", On: task.ToldOfNode, Quiet: "* sat UTC", Urgent: task.EventClock}
+	w.after(w.end(task.Failed, w.now, 1))
+	w.after(w.end(task.Complete, w.now, 1))
+	w.after(w.end(task.TimedOut, w.now, 1))
+	w.tellNode(task.EventRejected, "web", "line 1", nil, w.Now())
+	w.tellNode(task.EventClock, "", "it was set", nil, w.Now())
+	s := &notice.Spool{Dir: w.Spool()}
+	got := map[string]notice.Wait{}
+	names, _ := s.Names()
+	for _, name := range names {
+		e, err := s.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Event.Type] = e.Wait
+	}
+	want := map[string]notice.Wait{
+		task.EventFailed: {Quiet: "22:00-06:00 Asia/Tokyo", Group: time.Minute}, task.EventTimeout: {Group: time.Minute},
+		task.EventRecovered: {Quiet: "22:00-06:00 Asia/Tokyo", Group: time.Minute}, task.EventRejected: {Quiet: "* sat UTC"}, task.EventClock: {},
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -22,6 +22,7 @@ type Event struct {
 	Run       *Run      `json:"run,omitempty"`
 	Slots     *Slots    `json:"slots,omitempty"`
 	Streak    *Failing  `json:"streak,omitempty"`
+	Events    []Event   `json:"events,omitempty"` // that a summary tells
 }
 
 // Run is what an event says of a run: never its command nor its environment.

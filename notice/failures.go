@@ -3,6 +3,7 @@ package notice
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 )
 
 // Failures counts what went wrong with telling, for as long as the spool is there.
@@ -12,7 +13,27 @@ type Failures struct {
 	Dropped int            `json:"dropped"`  // events for which there was no room
 }
 
-const failuresFile = "failures"
+const (
+	failuresFile = "failures"
+	heldFile     = "held"
+)
+
+// NoteHeld keeps how many events wait for nothing but the end of quiet hours.
+func (s *Spool) NoteHeld(n int) error {
+	if n == s.Held() {
+		return nil
+	}
+	return s.Note(heldFile, []byte(strconv.Itoa(n)))
+}
+
+// Held is how many events waited for nothing but the end of quiet hours when somebody looked who delivers.
+func (s *Spool) Held() int {
+	n, err := strconv.Atoi(string(s.Noted(heldFile)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // Kinds lists the kinds of targets.
 func Kinds() []string { return []string{Command, Mail, Ping, Webhook} }

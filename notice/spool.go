@@ -38,8 +38,10 @@ type Entry struct {
 	Event   Event    `json:"event"`
 	Output  string   `json:"output,omitempty"` // the file with the output of the run
 	Targets []Target `json:"targets"`
+	Wait    Wait     `json:"wait,omitzero"`
 
-	Name string `json:"-"` // of its file
+	Name  string  `json:"-"` // of its file
+	Parts []Entry `json:"-"` // those that a summary tells, in the order of its events
 }
 
 // Done says whether nothing is left to try.

@@ -24,6 +24,8 @@ type Target struct {
 	Secret string `json:"secret,omitempty"` // the file with the key of a webhook
 	Shell  string `json:"shell,omitempty"`  // that runs the command: the keyword shell
 
+	Message string `json:"message,omitempty"` // the id of the message about several events that tells this one
+
 	Tries int       `json:"tries,omitempty"`
 	Next  time.Time `json:"next,omitzero"` // when to try again
 	Error string    `json:"error,omitempty"`
@@ -40,6 +42,17 @@ const (
 func (t *Target) Key() string {
 	sum := sha256.Sum256([]byte(t.Kind + "\x00" + t.To))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Wait is why people are not told of an event at once. It holds for no ping.
+type Wait struct {
+	Quiet string        `json:"quiet,omitempty"`    // quiet hours, with their zone
+	Group time.Duration `json:"group_ns,omitempty"` // in which more may happen to the service
+}
+
+// WaitOf is what a section says for an event; zone is that of its quiet hours where they name none.
+func WaitOf(n *task.Notify, event, zone string) Wait {
+	return Wait{Quiet: n.QuietFor(event, zone), Group: n.Group}
 }
 
 // People are the targets of the events that people are told.

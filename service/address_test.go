@@ -18,6 +18,18 @@ func TestNotifyValues(t *testing.T) {
 		{"notify_on = fail", `"fail": wanted failed, recovered, timeout, lost, missed, started, ok, skipped, late-start or none; did you mean "failed"?`},
 		{"notify_on = none failed", "wanted none alone"},
 		{"renotify = 4h", ""},
+		{"notify_group = 0", ""},
+		{"notify_group = soon", "wanted a duration"},
+		{"notify_urgent = lost, long-running", ""},
+		{"notify_urgent = config-rejected", `"config-rejected": wanted failed, recovered`},
+		{"notify_quiet =", ""},
+		{"notify_quiet = 22:00-06:00 mon-fri", ""},
+		{"notify_quiet = [\"22:00-06:00\", \"* sat,sun\"] Europe/Paris", ""},
+		{"notify_quiet = 22:00-06:00 UTC", ""},
+		{"notify_quiet = 22:00-06:00 mun", `"mun": wanted a weekday`},
+		{"notify_quiet = 22:00", "it is a point in time"},
+		{"notify_quiet = *", "wanted ranges that end"},
+		{"notify_quiet = 22:00-06:00 mon-fri Europe/Pariss", `"Europe/Pariss": wanted a time zone that this host knows`},
 		{"renotify = often", "wanted a duration"},
 		{"notify_mail = a@b.c, ops+om@example.com", ""},
 		{"notify_mail = root@localhost", ""},
@@ -58,7 +70,12 @@ on = failed
 mail = node@example.com
 webhook = https://node.example.com/
 renotify = 1h
+quiet = 22:00-06:00 mon-fri
+urgent = lost
+group = 1m
 smtp = mail.example.com
+[node]
+timezone = Europe/Paris
 `), "n1")
 	if err != nil || len(node.Problems) > 0 {
 		t.Fatal(err, node.Problems)
@@ -75,17 +92,30 @@ command = x
 notify_mail =
 notify_webhook = https://task.example.com/
 notify_on = ok
+notify_quiet = * sat,sun
+notify_urgent =
+notify_group = 0
+timezone = Asia/Tokyo
 renotify = 0
 `), node)
 	if len(s.Problems) > 0 || len(s.Tasks) != 2 {
 		t.Fatal(s.Problems)
 	}
 	for i, want := range []task.Notify{
-		{On: "failed", Renotify: time.Hour, Mail: "node@example.com", Webhook: "https://service.example.com/web"},
-		{On: "ok", Webhook: "https://task.example.com/"},
+		{On: "failed", Renotify: time.Hour, Group: time.Minute, Quiet: "22:00-06:00 mon-fri Europe/Paris", Urgent: "lost", Mail: "node@example.com", Webhook: "https://service.example.com/web"},
+		{On: "ok", Quiet: "* sat,sun", Webhook: "https://task.example.com/"},
 	} {
 		if got := s.Tasks[i].Notify; got != want {
 			t.Errorf("task#%d: got %+v, want %+v", i, got, want)
+		}
+	}
+	first, second := s.Tasks[0], s.Tasks[1]
+	for got, want := range map[string]string{
+		first.Notify.QuietFor("failed", "Asia/Tokyo"): "22:00-06:00 mon-fri Europe/Paris", first.Notify.QuietFor("lost", ""): "",
+		second.Notify.QuietFor("lost", second.Timezone): "* sat,sun Asia/Tokyo", second.Notify.QuietFor("ok", ""): "* sat,sun Local",
+	} {
+		if got != want {
+			t.Errorf("quiet hours: got %q, want %q", got, want)
 		}
 	}
 	plain := service.Parse("f", "web", []byte("[task#0]\ncommand = x\n"), service.Node{Name: "n1"})
@@ -106,6 +136,9 @@ func TestNodeNotify(t *testing.T) {
 		{"smtp_user = om\nsmtp_password = /x\nsmtp_tls = none", "a password is not sent in the clear"},
 		{"mails = x@y", `did you mean "mail"`},
 		{"from = om", "wanted mail addresses"},
+		{"quiet = 22:00-06:00 Europe/Paris\nurgent = config-rejected lost\ngroup = 0", ""},
+		{"quiet = 22:00-06:00@1h", "node.conf:2: [notify] quiet: \"22:00-06:00@1h\": wanted ranges of time"},
+		{"urgent = config", "wanted config-rejected, clock-corrected"},
 	} {
 		_, err := service.ParseNode("node.conf", []byte("[notify]\n"+c.lines+"\n"), "n1")
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -19,7 +19,7 @@ func defaults() task.Task {
 		DSTGap: "after", DSTOverlap: "first", SpreadBy: "node",
 		KeepRuns: 100, KeepDays: 90, KeepFailedDays: 365,
 		Plan:   task.Plan{CatchupLimit: 10, Delivery: task.AtMostOnce, LostRetry: 1, RetryDelay: 30 * time.Second, RequiresWait: -1, RequirementLost: "let"},
-		Notify: task.Notify{On: task.Told, Renotify: 24 * time.Hour},
+		Notify: task.Notify{On: task.Told, Renotify: 24 * time.Hour, Group: 10 * time.Second},
 	}
 }
 

@@ -38,6 +38,7 @@ const (
 	kindURL
 	kindAddresses
 	kindServer
+	kindQuiet
 )
 
 // String names the kind for people: "boolean", "duration".
@@ -50,7 +51,7 @@ func (k Kind) String() string {
 		kindIOClass: "I/O class", kindOverlap: "overlap", kindRetryOn: "words or codes", kindLocks: "locks",
 		kindEnvironment: "NAME=value words", kindFileVars: "NAME=file words", kindLog: "log", kindLimit: "limit",
 		kindLimitTime: "limit in time", kindSchedule: "schedule",
-		kindEvents: "events", kindURL: "URL", kindAddresses: "mail addresses", kindServer: "host:port",
+		kindEvents: "events", kindURL: "URL", kindAddresses: "mail addresses", kindServer: "host:port", kindQuiet: "ranges of time",
 	}
 	return names[k]
 }

@@ -89,6 +89,9 @@ func ParseNode(file string, text []byte, name string) (Node, error) {
 	for _, sec := range b.file.sections {
 		b.nodeSection(sec, &n)
 	}
+	if n.Notify != nil { // tasks inherit them, and may have another zone
+		n.Notify.Quiet = n.Notify.QuietFor("", n.Timezone)
+	}
 	return n, n.settle(b.file)
 }
 
@@ -145,10 +148,14 @@ func (n *Node) notifyField(name string) any {
 		return &n.Notify.Command
 	case "from":
 		return &n.Mail.From
+	case "group":
+		return &n.Notify.Group
 	case "mail":
 		return &n.Notify.Mail
 	case "on":
 		return &n.Notify.On
+	case "quiet":
+		return &n.Notify.Quiet
 	case "renotify":
 		return &n.Notify.Renotify
 	case "smtp":
@@ -159,6 +166,8 @@ func (n *Node) notifyField(name string) any {
 		return &n.Mail.TLS
 	case "smtp_user":
 		return &n.Mail.User
+	case "urgent":
+		return &n.Notify.Urgent
 	case "webhook":
 		return &n.Notify.Webhook
 	case "webhook_secret":

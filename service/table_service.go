@@ -43,13 +43,16 @@ var nodeRows = [...]row{
 var notifyRows = [...]row{
 	{name: "command", kind: kindCommand, plain: true, example: "/usr/local/bin/page", text: "The notify_command of tasks that have none. An empty notify_command is none at all; so it is with the others."},
 	{name: "from", kind: kindAddresses, plain: true, example: "om@n1.example.com", text: "The sender of mails. By default om at the name of the node."},
+	{name: "group", kind: kindDuration, def: "10s", plain: true, example: "2m", text: "The notify_group of tasks that have none."},
 	{name: "mail", kind: kindAddresses, plain: true, example: "ops@example.com", text: "The notify_mail of tasks that have none."},
 	{name: "on", kind: kindEvents, def: task.ToldOfNode, choices: nodeEventWords, plain: true, example: "failed timeout lost config-rejected", text: "The notify_on of tasks that have none. config-rejected is a file that has errors when it is read, node.conf too where the daemon reads it; clock-corrected is a clock that was set by more than a correction, with the tasks whose slots were ahead of it. These are told of the node, whatever its tasks say."},
+	{name: "quiet", kind: kindQuiet, plain: true, example: "22:00-06:00 mon-fri Europe/Paris", text: "The notify_quiet of tasks that have none, and of what is told of the node. Its zone is the timezone of [node], whatever that of a task is, unless one stands behind the ranges."},
 	{name: "renotify", kind: kindDuration, def: "24h", plain: true, example: "4h", text: "The renotify of tasks that have none."},
 	{name: "smtp", kind: kindServer, def: "localhost:25", plain: true, example: "mail.example.com:587", text: "The mail server, with its port. Port 465 is TLS from the beginning."},
 	{name: "smtp_password", kind: kindPath, plain: true, example: "/etc/om/secrets/smtp", text: "The file with the password of smtp_user. Others must not be able to read it."},
 	{name: "smtp_tls", kind: kindEnum, def: "opportunistic", choices: "opportunistic required none", plain: true, example: "required", text: "Whether mails are encrypted on their way to the server. opportunistic: where the server can, whoever it is. required: always, and its certificate must be right. With smtp_user it is always required."},
 	{name: "smtp_user", kind: kindWord, plain: true, example: "om", text: "The user that the mail server knows om as."},
+	{name: "urgent", kind: kindEvents, choices: nodeUrgentWords, plain: true, example: "lost config-rejected", text: "The notify_urgent of tasks that have none, and of what is told of the node."},
 	{name: "webhook", kind: kindURL, plain: true, example: "https://hooks.example.com/om", text: "The notify_webhook of tasks that have none."},
 	{name: "webhook_secret", kind: kindPath, plain: true, example: "/etc/om/secrets/webhook", text: "The notify_webhook_secret of tasks that have none."},
 }

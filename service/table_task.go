@@ -220,7 +220,12 @@ var taskRows = [...]row{
 	{
 		name: "notify_command", kind: kindCommand, from: same, example: "/usr/local/bin/page backup",
 		field: func(t *task.Task) any { return &t.Notify.Command },
-		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. Its environment has, empty where the event has nothing of it, OM_EVENT, OM_EVENT_ID, OM_NODE, OM_SERVICE, OM_TASK, OM_SUMMARY and OM_REASON; of a run OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_SIGNAL, OM_ORIGIN, OM_ATTEMPT, OM_STARTED_AT, OM_ENDED_AT, OM_DURATION in seconds and OM_SLOT; of slots that did not run OM_SLOT, OM_SLOT_LAST and OM_SLOT_COUNT; of several failures in a row OM_FAILURES and OM_FAILING_SINCE. The event is on its standard input, as JSON. By default that of [notify] in node.conf.",
+		text:  "A command that tells somebody of a run, after it and as the user of om: omd notify runs it, and tries again when it fails. Its environment has, empty where the event has nothing of it, OM_EVENT, OM_EVENT_ID, OM_NODE, OM_SERVICE, OM_TASK, OM_SUMMARY and OM_REASON; of a run OM_RUN_ID, OM_STATE, OM_EXIT_CODE, OM_SIGNAL, OM_ORIGIN, OM_ATTEMPT, OM_STARTED_AT, OM_ENDED_AT, OM_DURATION in seconds and OM_SLOT; of slots that did not run OM_SLOT, OM_SLOT_LAST and OM_SLOT_COUNT; of several failures in a row OM_FAILURES and OM_FAILING_SINCE; of a summary of several events OM_EVENT_COUNT. The event is on its standard input, as JSON. By default that of [notify] in node.conf.",
+	},
+	{
+		name: "notify_group", kind: kindDuration, def: "10s", from: same, example: "2m",
+		field: func(t *task.Task) any { return &t.Notify.Group },
+		text:  "What happens to the tasks of a service within this time, from the first event on, is told to each command, address and webhook in one message, which lists all events: see Notifications. A tick tells with it what would be told before the next one. 0 is a message for each event. Pings are made for each run.",
 	},
 	{
 		name: "notify_long", kind: kindDuration, from: same, example: "2h",
@@ -238,9 +243,19 @@ var taskRows = [...]row{
 		text:  "What notify_command, notify_mail and notify_webhook tell. failed and timeout are told for the first of several in a row, and again after renotify; recovered is the first success after them; ok, started and skipped are told each time. missed are slots that nobody looked at in time, late-start a run that began when its slot was not on time any more. An attempt that is followed by another is not told.",
 	},
 	{
+		name: "notify_quiet", kind: kindQuiet, from: same, example: "22:00-06:00 mon-fri Europe/Paris",
+		field: func(t *task.Task) any { return &t.Notify.Quiet },
+		text:  "When nobody is told anything but what is urgent: ranges of time on days, written as in a schedule, or several of them as in [\"22:00-06:00\", \"* sat,sun\"]. As there, a range over midnight is cut at midnight, and both parts are on the days that are named: 22:00-06:00 mon-fri begins at 00:00 on Monday. What happens meanwhile is told at the end in one message for each command, address and webhook, which lists all of it. The times are on the clocks of the task's timezone, or of the zone behind them. Pings know no quiet hours. Empty is never.",
+	},
+	{
 		name: "notify_skipped", kind: kindDuration, from: same, example: "2d",
 		field: func(t *task.Task) any { return &t.Notify.Skipped },
 		text:  "A task of which slots came and none was run for longer, for they were skipped, missed or expired, is told as skipped-too-long, whatever notify_on lists, and again after renotify. 0 is never.",
+	},
+	{
+		name: "notify_urgent", kind: kindEvents, choices: urgentWords, from: same, example: "lost timeout",
+		field: func(t *task.Task) any { return &t.Notify.Urgent },
+		text:  "What is told in quiet hours too. notify_on says what is told at all.",
 	},
 	{
 		name: "notify_webhook", kind: kindURL, from: same, example: "https://hooks.example.com/om",
@@ -445,3 +460,9 @@ func oomScore(t *task.Task) any {
 	t.HasOOMScore = true
 	return &t.OOMScoreAdjust
 }
+
+// urgentWords are the events that can be urgent.
+const urgentWords = task.Told + " " + task.EventStarted + " " + task.EventOK + " " + task.EventSkipped + " " + task.EventLate + " " + task.EventLong + " " + task.EventIdle + " none"
+
+// nodeUrgentWords are those of the node too.
+const nodeUrgentWords = task.EventRejected + " " + task.EventClock + " " + urgentWords

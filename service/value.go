@@ -67,6 +67,8 @@ func (b *builder) storePlace(r *row, text string, at any) (done bool, err error)
 		return true, assign(at, text, b.parseTimezone)
 	case kindSchedule:
 		return true, assign(at, text, b.parseSchedule)
+	case kindQuiet:
+		return true, assign(at, text, b.parseQuiet)
 	}
 	return false, nil
 }

@@ -11,6 +11,9 @@ type Notify struct {
 	Renotify      time.Duration // after which a failure that goes on is told again; 0 is never
 	Long          time.Duration // a run that goes on for longer is told; 0 is never
 	Skipped       time.Duration // a task whose slots were not run for longer is told; 0 is never
+	Group         time.Duration // in which the events of a service become one message; 0 is none
+	Quiet         string        // when people are told nothing, as written: see SplitQuiet; "" is never
+	Urgent        string        // words of events that are told in quiet hours too
 	Command       string
 	Mail          string // addresses, as written
 	Webhook       string // a URL
@@ -33,6 +36,7 @@ const (
 	EventIdle      = "skipped-too-long"
 	EventCancelled = "cancelled" // for pings only: who cancelled it knows
 	EventTest      = "test"
+	EventSummary   = "summary" // several others in one message
 
 	// Of the node, and of no task.
 	EventRejected = "config-rejected" // a file has errors

@@ -6,6 +6,7 @@ import (
 	"io"
 	stdlog "log"
 	"log/slog"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -76,7 +77,7 @@ func (c *courier) told(ctx context.Context, node service.Node) {
 
 func (c *courier) deliver(ctx context.Context) {
 	defer close(c.done)
-	c.tell(c.n.deliver(ctx, c.present, false, c.wake))
+	c.tell(c.n.deliver(ctx, c.present, 0, c.wake))
 }
 
 func (c *courier) present() service.Node {
@@ -95,7 +96,7 @@ func (c *courier) tell(err error) {
 func (c *courier) last() {
 	ctx, stop := context.WithTimeout(context.Background(), deliveryGrace)
 	defer stop()
-	c.tell(c.n.deliver(ctx, c.present, true, nil))
+	c.tell(c.n.deliver(ctx, c.present, math.MaxInt64, nil))
 }
 
 // wait waits for what is on its way, when the context of the deliveries is done.

@@ -75,7 +75,11 @@ func (n *notifier) notify(ctx context.Context, args []string) int {
 	if *test != "" {
 		return n.test(ctx, node, *test)
 	}
-	err = n.deliver(ctx, func() service.Node { return node }, *once, nil)
+	hurry := time.Duration(0)
+	if *once {
+		hurry = untilNext
+	}
+	err = n.deliver(ctx, func() service.Node { return node }, hurry, nil)
 	if err != nil {
 		fmt.Fprintf(n.Err, "omd: %s\n", task.Text(err))
 		return 70
@@ -83,10 +87,13 @@ func (n *notifier) notify(ctx context.Context, args []string) int {
 	return 0
 }
 
-// deliver delivers until ctx is done or, with once, until nothing can be tried now. The daemon calls it in a
-// goroutine, with its node as it is read last, and with wake to say that there may be something new. Where
-// another process delivers, it waits for its turn; with once it has nothing to do.
-func (n *notifier) deliver(ctx context.Context, node func() service.Node, once bool, wake <-chan struct{}) error {
+// untilNext is when a tick may start the next omd notify --once: what gathers no longer than that is told now.
+const untilNext = time.Minute
+
+// deliver delivers until ctx is done or, in a hurry, until nothing can be tried now: see drainer.hurry. The daemon calls it in
+// a goroutine, with its node as it is read last, and with wake to say that there may be something new. Where another process
+// delivers, it waits for its turn; in a hurry it has nothing to do.
+func (n *notifier) deliver(ctx context.Context, node func() service.Node, hurry time.Duration, wake <-chan struct{}) error {
 	spool := &notice.Spool{Dir: filepath.Join(n.StateDir, "spool")}
 	if n.EUID == 0 {
 		if err := task.Trusted(spool.Dir); err != nil {
@@ -100,9 +107,11 @@ func (n *notifier) deliver(ctx context.Context, node func() service.Node, once b
 		}
 		if lock != nil {
 			defer lock.Close()
-			return n.drainer(spool, node, wake).drain(ctx, once)
+			d := n.drainer(spool, node, wake)
+			d.hurry = hurry
+			return d.drain(ctx)
 		}
-		if once {
+		if hurry > 0 {
 			return nil
 		}
 		select {
@@ -117,7 +126,7 @@ func (n *notifier) deliver(ctx context.Context, node func() service.Node, once b
 func (n *notifier) drainer(spool *notice.Spool, node func() service.Node, wake <-chan struct{}) *drainer {
 	p := loadPace(spool)
 	return &drainer{
-		spool: spool, now: n.Now, log: n.Log, ways: n.ways(p, node), pace: p, wake: wake, expire: tryTimeout,
+		spool: spool, now: n.Now, log: n.Log, ways: n.ways(p, node), pace: p, wake: wake, expire: tryTimeout, zones: newZones(),
 	}
 }
 
@@ -161,7 +170,27 @@ func (n *notifier) test(ctx context.Context, node service.Node, name string) int
 		}
 		fmt.Fprintf(n.Out, "%s %s: %s\n", target.Kind, shown(target), said)
 	}
+	if text := t.Notify.QuietFor("", t.Timezone); text != "" {
+		fmt.Fprintf(n.Out, "quiet hours: %s\n", quietNow(text, t.Notify.Urgent, now))
+	}
 	return code
+}
+
+// quietNow says what quiet hours mean for what happens now.
+func quietNow(text, urgent string, now time.Time) string {
+	hours, err := service.ReadQuiet(text, newZones())
+	if err != nil {
+		return err.Error()
+	}
+	until, quiet := hours.Covers(now)
+	if !quiet {
+		return text + ": not now"
+	}
+	text += ": now, until " + until.Format("Mon 2006-01-02 15:04:05 MST")
+	if urgent != "" && urgent != "none" {
+		text += ", but for " + urgent
+	}
+	return text
 }
 
 // shown names a target for the one who wrote it down: of a URL only where it leads.

@@ -85,7 +85,10 @@ func (c *commands) environment(e *notice.Event) []string {
 	if s := e.Slots; s != nil {
 		slot, last, count, reason = moment(s.First), moment(s.Last), strconv.Itoa(s.Count), s.Reason
 	}
-	failures, since := "", ""
+	failures, since, events := "", "", ""
+	if len(e.Events) > 0 {
+		events = strconv.Itoa(len(e.Events))
+	}
 	if f := e.Streak; f != nil {
 		failures, since = strconv.Itoa(f.Runs), moment(f.Since)
 	}
@@ -96,7 +99,7 @@ func (c *commands) environment(e *notice.Event) []string {
 		"OM_RUN_ID=" + r.ID, "OM_STATE=" + r.State, "OM_EXIT_CODE=" + code, "OM_SIGNAL=" + r.Signal, "OM_ORIGIN=" + r.Origin,
 		"OM_ATTEMPT=" + attempt, "OM_STARTED_AT=" + moment(r.Started), "OM_ENDED_AT=" + moment(r.Ended), "OM_DURATION=" + took,
 		"OM_SLOT=" + slot, "OM_SLOT_LAST=" + last, "OM_SLOT_COUNT=" + count,
-		"OM_FAILURES=" + failures, "OM_FAILING_SINCE=" + since,
+		"OM_EVENT_COUNT=" + events, "OM_FAILURES=" + failures, "OM_FAILING_SINCE=" + since,
 	}
 }
 

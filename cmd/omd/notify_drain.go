@@ -11,20 +11,22 @@ import (
 	"time"
 
 	"om/notice"
+	"om/schedule"
 	"om/task"
 )
 
 // How deliveries are tried.
 const (
-	tryTimeout = 10 * time.Second
-	maxTries   = 5
-	firstWait  = 30 * time.Second // before the second try; then four times as long each time
-	maxAge     = 24 * time.Hour
-	maxAfter   = time.Hour // that a server may ask us to wait
-	atOnce     = 16        // deliveries in flight, in all
-	atOnceEach = 2         // to one host, and commands
-	lookEvery  = 5 * time.Second
-	coolMost   = 5 // doublings of a second that a host which does not answer is left alone
+	tryTimeout  = 10 * time.Second
+	maxTries    = 5
+	firstWait   = 30 * time.Second // before the second try; then four times as long each time
+	maxAge      = 24 * time.Hour
+	maxAfter    = time.Hour // that a server may ask us to wait
+	atOnce      = 16        // deliveries in flight, in all
+	atOnceEach  = 2         // to one host, and commands
+	lookEvery   = 5 * time.Second
+	longestWait = 4 * time.Hour // between two tries, with what the server asks for
+	coolMost    = 5             // doublings of a second that a host which does not answer is left alone
 )
 
 // deliver hands one event to one target. It must end when ctx does.
@@ -54,12 +56,21 @@ type drainer struct {
 	pace   *pace
 	wake   <-chan struct{} // a reason to look at once; may be nil
 	expire time.Duration   // that a try may take
+	zones  *schedule.Parser
+	// With more than 0 a drain ends when nothing can be tried now, and does not wait for what gathers within that time: it is
+	// told at once.
+	hurry time.Duration
 
-	entries map[string]*notice.Entry // what is in the spool, by file
-	busy    map[string]int           // tries in flight, by host
-	flying  map[lane]bool
-	cool    map[string]cooling
-	results chan result
+	hours    map[string]*schedule.Hours // by their text; nil for one that can't be read
+	quietNow map[string]time.Time       // the ends of those that are now, by their text; zero where they are not
+	plans    map[string]plan            // of entries, by file
+	asleep   int                        // entries that wait for the end of quiet hours
+	noted    int                        // of them, as told to whoever writes the metrics
+	entries  map[string]*notice.Entry   // what is in the spool, by file
+	busy     map[string]int             // tries in flight, by host
+	flying   map[lane]bool
+	cool     map[string]cooling
+	results  chan result
 }
 
 // lane is what is told in order: the events of a task to a target.
@@ -75,17 +86,16 @@ type cooling struct {
 }
 
 type result struct {
-	name  string // of the entry
-	index int    // of the target
-	lane  lane
-	host  string
-	err   error
+	message *message
+	host    string
+	err     error
 }
 
-// drain delivers until ctx is done or, with once, until there is nothing that can be tried now. It waits for
-// the tries that are in flight: each has its timeout.
-func (d *drainer) drain(ctx context.Context, once bool) error {
+// drain delivers until ctx is done or, in a hurry, until there is nothing that can be tried now. It waits for the tries that
+// are in flight: each has its timeout.
+func (d *drainer) drain(ctx context.Context) error {
 	d.entries, d.flying = map[string]*notice.Entry{}, map[lane]bool{}
+	d.plans, d.hours, d.noted = map[string]plan{}, map[string]*schedule.Hours{}, -1
 	d.busy, d.cool = map[string]int{}, map[string]cooling{}
 	d.results = make(chan result, atOnce)
 	d.spool.Sweep(d.now().Add(-time.Hour))
@@ -94,7 +104,8 @@ func (d *drainer) drain(ctx context.Context, once bool) error {
 			return err
 		}
 		next := d.startAll(ctx)
-		if len(d.flying) == 0 && (once || ctx.Err() != nil) {
+		d.noteAsleep()
+		if len(d.flying) == 0 && (d.hurry > 0 || ctx.Err() != nil) {
 			return d.pace.save(d.spool, d.now())
 		}
 		d.wait(ctx, next)
@@ -146,14 +157,27 @@ func (d *drainer) refresh() error {
 			d.log.Error("an event can't be read", "error", err)
 			continue
 		}
-		d.entries[name] = &e
+		d.entries[name], d.plans[name] = &e, d.planOf(&e)
 	}
 	for name := range d.entries {
 		if !there[name] {
-			delete(d.entries, name)
+			d.forget(name)
 		}
 	}
 	return nil
+}
+
+func (d *drainer) forget(name string) {
+	delete(d.entries, name)
+	delete(d.plans, name)
+}
+
+// noteAsleep says how many events wait for nothing but the end of quiet hours.
+func (d *drainer) noteAsleep() {
+	if d.asleep != d.noted {
+		d.noted = d.asleep
+		d.unwritten(d.spool.NoteHeld(d.asleep))
+	}
 }
 
 // startAll starts what can be tried now, and says when there is more; zero for not before something happens.
@@ -164,21 +188,9 @@ func (d *drainer) startAll(ctx context.Context) (next time.Time) {
 	names := slices.Sorted(maps.Keys(d.entries))
 	d.thin(names)
 	taken := map[lane]bool{}
-	for _, name := range names {
-		e := d.entries[name]
-		if e == nil {
-			continue // it was superfluous
-		}
-		for i := range e.Targets {
-			if e.Targets[i].Over != "" {
-				continue
-			}
-			if due := d.start(ctx, e, i, taken); !due.IsZero() && (next.IsZero() || due.Before(next)) {
-				next = due
-			}
-		}
-		if e.Done() {
-			d.finish(e)
+	for _, m := range d.gather(names) {
+		if due := d.start(ctx, m, taken); !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
 		}
 	}
 	return next
@@ -188,62 +200,98 @@ func laneOf(e *notice.Entry, t *notice.Target) lane {
 	return lane{task.ID{Service: e.Event.Service, RID: e.Event.Task}, t.Key()}
 }
 
-// start tries one target of one event, if it is its turn, and says when it may be, where that is known. The
-// first event of a lane takes it.
-func (d *drainer) start(ctx context.Context, e *notice.Entry, i int, taken map[lane]bool) (due time.Time) {
-	t, now := &e.Targets[i], d.now()
-	l := laneOf(e, t)
-	if taken[l] {
+// start tries a message, if it is its turn, and says when it may be, where that is known. The first of a lane takes it.
+func (d *drainer) start(ctx context.Context, m *message, taken map[lane]bool) (due time.Time) {
+	turn := true
+	for _, p := range m.parts {
+		turn = turn && !taken[p.lane()] && !d.flying[p.lane()]
+	}
+	for _, p := range m.parts {
+		taken[p.lane()] = true
+	}
+	t, now, host := m.target(), d.now(), hostOf(m.target())
+	if !turn || d.tooOld(m, now) || len(d.flying) >= atOnce || d.busy[host] >= atOnceEach {
 		return due
 	}
-	if now.Sub(e.Event.Timestamp) > maxAge && !d.flying[l] {
-		d.over(e, i, notice.Dead, "not delivered within "+maxAge.String())
+	if due = later(m.due, d.mayTry(t, now)); due.After(now) {
 		return due
 	}
-	taken[l] = true
-	host := hostOf(t)
-	if d.flying[l] || len(d.flying) >= atOnce || d.busy[host] >= atOnceEach {
-		return due
-	}
-	due = later(t.Next, d.cool[host].until)
-	if t.Kind == notice.Ping {
-		due = later(due, d.pace.next(t.Key(), now))
-	}
-	if due.After(now) {
-		return due
-	}
-	d.try(ctx, e, i, l, host)
+	d.try(ctx, m, host)
 	return time.Time{}
 }
 
-// thin leaves out pings that have to wait for the pace, and that a later one makes superfluous: a start or a
-// success, once a later run has ended. A failure is never left out.
+// mayTry is when a target may be tried again, for its own sake, its host's and its pace.
+func (d *drainer) mayTry(t *notice.Target, now time.Time) time.Time {
+	due := t.Next
+	if due.Sub(now) > longestWait { // the clock was set back
+		due = now
+	}
+	due = later(due, d.cool[hostOf(t)].until)
+	if t.Kind == notice.Ping {
+		due = later(due, d.pace.next(t.Key(), now))
+	}
+	return due
+}
+
+// tooOld gives up what could have been told for too long.
+func (d *drainer) tooOld(m *message, now time.Time) bool {
+	for _, p := range m.parts {
+		if now.Sub(d.tellable(p)) <= maxAge {
+			return false
+		}
+	}
+	for _, p := range m.parts {
+		d.over(p, notice.Dead, "not delivered within "+maxAge.String())
+	}
+	return true
+}
+
+// tellable is when an event could be told first or, where quiet hours came in between, again.
+func (d *drainer) tellable(p part) time.Time {
+	t := p.target()
+	if t.Kind == notice.Ping {
+		return p.e.Event.Timestamp
+	}
+	from := later(d.plans[p.e.Name].from, d.untilQuiet(p.e.Wait.Quiet))
+	if end, quiet := d.quiet(p.e.Wait.Quiet, t.Next); quiet {
+		from = later(from, end)
+	}
+	return from
+}
+
+// thin leaves out pings that have to wait, and that a later one makes superfluous: a start or a success, once a later run has
+// ended. A failure is never left out.
 func (d *drainer) thin(names []string) {
-	ended := map[lane]bool{}
+	waits, ended := d.waiting(names), map[lane]bool{}
 	for _, name := range slices.Backward(names) {
 		e := d.entries[name]
 		for i := range e.Targets {
-			if t := &e.Targets[i]; d.waitsForPace(e, t) {
-				l := laneOf(e, t)
-				if ended[l] && passing(e.Event.Type) {
-					d.over(e, i, notice.Delivered, "left out: a later one says more")
-				}
-				ended[l] = ended[l] || e.Event.Type != task.EventStarted
+			p := part{e, i}
+			l := p.lane()
+			if t := p.target(); t.Over != "" || !waits[l] {
+				continue
 			}
-		}
-		if e.Done() {
-			d.finish(e)
+			if ended[l] && passing(e.Event.Type) {
+				d.over(p, notice.Delivered, "left out: a later one says more")
+			}
+			ended[l] = ended[l] || e.Event.Type != task.EventStarted
 		}
 	}
 }
 
-// waitsForPace says that a target is a ping that may not be made yet.
-func (d *drainer) waitsForPace(e *notice.Entry, t *notice.Target) bool {
-	if t.Kind != notice.Ping || t.Over != "" || d.flying[laneOf(e, t)] {
-		return false
+// waiting are the lanes of pings of which the next one may not be made yet.
+func (d *drainer) waiting(names []string) map[lane]bool {
+	first, now := map[lane]bool{}, d.now()
+	for _, name := range names {
+		e := d.entries[name]
+		for i := range e.Targets {
+			t, l := &e.Targets[i], laneOf(e, &e.Targets[i])
+			if _, seen := first[l]; t.Kind == notice.Ping && t.Over == "" && !seen {
+				first[l] = !d.flying[l] && d.mayTry(t, now).After(now)
+			}
+		}
 	}
-	now := d.now()
-	return d.pace.next(t.Key(), now).After(now)
+	return first
 }
 
 // passing says that nobody misses an event once there is a later end.
@@ -258,33 +306,53 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// try begins a delivery. That it was tried is written before, so that an event that ends this process is not
-// tried for ever.
-func (d *drainer) try(ctx context.Context, e *notice.Entry, i int, l lane, host string) {
-	t := &e.Targets[i]
-	t.Tries++
-	t.Next = d.now().Add(backoff(e.Name, t.Tries))
-	if err := d.spool.Save(e); err != nil && len(e.Targets) > 1 { // a single one needs no more than its removal
-		d.log.Error("the spool can't be written", "error", err)
-		t.Tries--
+// try begins a delivery.
+func (d *drainer) try(ctx context.Context, m *message, host string) {
+	if err := d.stamp(m); err != nil {
+		d.unwritten(err)
 		return
 	}
-	way := d.ways[t.Kind]
-	if t.Kind == notice.Ping {
-		d.pace.note(t.Key(), d.now())
+	entry, target := m.entry(), *m.target() // what is delivered is not changed meanwhile
+	if target.Kind == notice.Ping {
+		d.pace.note(target.Key(), d.now())
 	}
-	d.flying[l] = true
+	for _, p := range m.parts {
+		d.flying[p.lane()] = true
+	}
 	d.busy[host]++
-	event, target := *e, *t // what is delivered is not changed meanwhile
+	way := d.ways[target.Kind]
 	go func() {
-		r := result{name: e.Name, index: i, lane: l, host: host}
+		r := result{message: m, host: host}
 		tryCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), d.expire)
 		defer stop()
 		if r.err = fmt.Errorf("no way to deliver to %q", target.Kind); way != nil {
-			r.err = way(tryCtx, &event, &target)
+			r.err = way(tryCtx, &entry, &target)
 		}
 		d.results <- r
 	}()
+}
+
+// stamp writes down that a message is tried before it is, so that an event that ends this process is not tried for ever, and
+// which events are in it, so that it is the same one when it is tried again.
+func (d *drainer) stamp(m *message) error {
+	id := m.target().Message
+	if id == "" && len(m.parts) > 1 {
+		id = notice.SummaryID(m.target(), m.entries())
+	}
+	for i, p := range m.parts {
+		t := p.target()
+		before := *t
+		t.Tries, t.Message = m.target().Tries, id
+		if i == 0 {
+			t.Tries++
+		}
+		t.Next = d.now().Add(backoff(m.parts[0].e.Name, t.Tries))
+		if err := d.spool.Save(p.e); err != nil && len(p.e.Targets) > 1 { // a single one needs no more than its removal
+			*t = before
+			return err
+		}
+	}
+	return nil
 }
 
 // backoff is the wait after the nth try, a little different for each event.
@@ -297,7 +365,9 @@ func backoff(name string, tries int) time.Duration {
 
 // settle enters how a try ended.
 func (d *drainer) settle(r result) {
-	delete(d.flying, r.lane)
+	for _, p := range r.message.parts {
+		delete(d.flying, p.lane())
+	}
 	if d.busy[r.host]--; d.busy[r.host] <= 0 {
 		delete(d.busy, r.host)
 	}
@@ -306,28 +376,31 @@ func (d *drainer) settle(r result) {
 		f = &failure{err: r.err}
 	}
 	d.judge(r.host, f)
-	e := d.entries[r.name]
-	if e == nil {
-		return // it was dropped meanwhile
-	}
-	t := &e.Targets[r.index]
 	if f != nil {
-		d.unwritten(d.spool.CountFailure(t.Kind, true, false))
+		d.unwritten(d.spool.CountFailure(r.message.target().Kind, true, false))
 	}
+	for i, p := range r.message.parts {
+		if d.entries[p.e.Name] == p.e { // else it was dropped meanwhile
+			d.enter(p, f, i == 0)
+		}
+	}
+}
+
+// enter enters for one event how its try ended.
+func (d *drainer) enter(p part, f *failure, first bool) {
+	t := p.target()
 	switch {
 	case f == nil:
-		d.over(e, r.index, notice.Delivered, "")
+		d.over(p, notice.Delivered, "")
 	case f.forever || t.Tries >= maxTries:
-		d.over(e, r.index, notice.Dead, notice.Line(f.Error()))
+		d.over(p, notice.Dead, notice.Line(f.Error()))
 	default:
 		t.Error = notice.Line(f.Error())
 		t.Next = later(t.Next, d.now().Add(min(f.after, maxAfter)))
-		d.log.Warn("not delivered", d.about(e, t, "again", t.Next.UTC().Format(time.RFC3339))...)
-	}
-	if e.Done() {
-		d.finish(e)
-	} else {
-		d.unwritten(d.spool.Save(e))
+		if first {
+			d.log.Warn("not delivered", d.about(p, "again", t.Next.UTC().Format(time.RFC3339))...)
+		}
+		d.unwritten(d.spool.Save(p.e))
 	}
 }
 
@@ -350,25 +423,34 @@ func (d *drainer) judge(host string, f *failure) {
 	d.cool[host] = c
 }
 
-// over ends the tries of a target.
-func (d *drainer) over(e *notice.Entry, i int, how, why string) {
-	t := &e.Targets[i]
+// over ends the tries of a target, and with the last one those of the event.
+func (d *drainer) over(p part, how, why string) {
+	t := p.target()
 	t.Over = how
 	if why != "" {
 		t.Error = why
 	}
 	if how == notice.Dead {
 		d.unwritten(d.spool.CountFailure(t.Kind, false, true))
-		d.log.Error("given up", d.about(e, t)...)
+		d.log.Error("given up", d.about(p)...)
 	} else {
-		d.log.Info("delivered", d.about(e, t)...)
+		d.log.Info("delivered", d.about(p)...)
+	}
+	if p.e.Done() {
+		d.finish(p.e)
+	} else {
+		d.unwritten(d.spool.Save(p.e))
 	}
 }
 
-func (d *drainer) about(e *notice.Entry, t *notice.Target, more ...any) []any {
+func (d *drainer) about(p part, more ...any) []any {
+	e, t := &p.e.Event, p.target()
 	fields := []any{
-		"event", e.Event.Type, "id", e.Event.ID, "service", e.Event.Service, "task", e.Event.Task,
+		"event", e.Type, "id", e.ID, "service", e.Service, "task", e.Task,
 		"kind", t.Kind, "host", hostOf(t), "tries", t.Tries,
+	}
+	if t.Message != "" {
+		fields = append(fields, "message", t.Message)
 	}
 	if t.Error != "" {
 		fields = append(fields, "error", t.Error)
@@ -378,7 +460,7 @@ func (d *drainer) about(e *notice.Entry, t *notice.Target, more ...any) []any {
 
 // finish takes an event out of the spool.
 func (d *drainer) finish(e *notice.Entry) {
-	delete(d.entries, e.Name)
+	d.forget(e.Name)
 	var err error
 	if slices.ContainsFunc(e.Targets, func(t notice.Target) bool { return t.Over == notice.Dead }) {
 		err = d.spool.Bury(e)

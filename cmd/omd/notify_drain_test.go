@@ -65,7 +65,16 @@ func (w *told) count() int {
 	return len(w.got)
 }
 
-func name(e *notice.Entry) string { return e.Event.Run.Reason }
+func name(e *notice.Entry) string {
+	if e.Event.Run != nil {
+		return e.Event.Run.Reason
+	}
+	var all []string
+	for _, part := range e.Event.Events {
+		all = append(all, part.Run.Reason)
+	}
+	return strings.Join(all, "+")
+}
 
 // event is event number i of a task, told to addresses; its reason is its name.
 func event(tk, name string, at time.Time, kind string, to ...string) notice.Entry {
@@ -81,7 +90,7 @@ func event(tk, name string, at time.Time, kind string, to ...string) notice.Entr
 func newDrainer(dir string, ways map[string]deliver) *drainer {
 	return &drainer{
 		spool: &notice.Spool{Dir: dir}, now: time.Now, log: slog.New(slog.DiscardHandler), ways: ways,
-		pace: loadPace(&notice.Spool{Dir: dir}), expire: tryTimeout,
+		pace: loadPace(&notice.Spool{Dir: dir}), expire: tryTimeout, zones: newZones(),
 	}
 }
 
@@ -103,7 +112,10 @@ func drainFor(t *testing.T, d *drainer, span time.Duration) {
 		ctx, stop = context.WithTimeout(ctx, span)
 		defer stop()
 	}
-	if err := d.drain(ctx, span == 0); err != nil {
+	if d.hurry = 0; span == 0 {
+		d.hurry = untilNext
+	}
+	if err := d.drain(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -322,7 +334,7 @@ func TestWakes(t *testing.T) {
 		d.wake = wake
 		ctx, stop := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
-		wg.Go(func() { _ = d.drain(ctx, false) })
+		wg.Go(func() { _ = d.drain(ctx) })
 		time.Sleep(time.Second)
 		put(t, d, event("task#0", "x", time.Now(), notice.Mail, "ops@x"))
 		wake <- struct{}{}

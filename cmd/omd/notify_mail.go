@@ -74,7 +74,13 @@ func (m *mailer) compose(ctx context.Context, server *service.Mailer, e *notice.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetUserAgent(m.agent)
-	msg.SetBodyString(mail.TypeTextPlain, mailBody(&e.Event, lastOutput(ctx, e.Output, maxMailOutput)))
+	text := ""
+	if len(e.Parts) > 0 {
+		text = summaryBody(ctx, e)
+	} else {
+		text = mailBody(&e.Event, lastOutput(ctx, e.Output, maxMailOutput))
+	}
+	msg.SetBodyString(mail.TypeTextPlain, text)
 	return msg, nil
 }
 

@@ -422,12 +422,14 @@ func TestTest(t *testing.T) {
 	url, got := server(t)
 	n := newNotifier(t)
 	nodeConf(t, n, "smtp = "+p.serve(t, nil), "mail = ops@example.com", "webhook = http://"+hostile(t, func(net.Conn) {})+"/s3cret")
-	text := "[task#0]\ncommand = /bin/true\nping = " + url + "/uuid\nnotify_command = /bin/true\n[task#1]\ncommand = x\nnotify_mail =\nnotify_webhook =\n"
+	text := "[task#0]\ncommand = /bin/true\nping = " + url + "/uuid\nnotify_command = /bin/true\nnotify_quiet = 00:00-12:00,12:00-23:59:58\nnotify_urgent = lost\n[task#1]\ncommand = x\nnotify_mail =\nnotify_webhook =\n"
 	if err := os.WriteFile(filepath.Join(n.ConfigDir, "web.conf"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
 	n.Out, n.Err = &out, &errs
+	noon := time.Now().Truncate(24 * time.Hour)
+	n.Now = func() time.Time { return noon } // whatever the zone of the host, it is no 23:59:58
 	for _, c := range []struct {
 		arg  string
 		code int
@@ -436,7 +438,7 @@ func TestTest(t *testing.T) {
 			t.Errorf("%s: exit code %d: %s", c.arg, code, errs.String())
 		}
 	}
-	for _, line := range []string{"command /bin/true: delivered\n", "mail ops@example.com: delivered\n", "webhook 127.0.0.1:", "ping 127.0.0.1:"} {
+	for _, line := range []string{"command /bin/true: delivered\n", "mail ops@example.com: delivered\n", "webhook 127.0.0.1:", "ping 127.0.0.1:", "quiet hours: 00:00-12:00,12:00-23:59:58 Local: now, until ", ", but for lost\n"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("no %q in %s", line, out.String())
 		}

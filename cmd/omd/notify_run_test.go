@@ -137,7 +137,7 @@ func TestRunsAreNotDelayed(t *testing.T) {
 	d.expire = 500 * time.Millisecond
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = d.drain(ctx, false) })
+	wg.Go(func() { _ = d.drain(ctx) })
 	defer wg.Wait()
 	defer stop()
 	var plain, told []time.Duration

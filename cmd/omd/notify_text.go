@@ -14,6 +14,9 @@ import (
 // maxMailOutput is how much of the end of the output is in a mail.
 const maxMailOutput = 16 << 10
 
+// maxSummary is how long a mail about several events gets before nothing more is said of each.
+const maxSummary = 128 << 10
+
 // lastOutput is the end of what a run wrote, at most so many bytes; nothing where it is not kept, or no longer.
 func lastOutput(ctx context.Context, path string, most int) []byte {
 	if path == "" || most <= 0 {
@@ -45,14 +48,15 @@ func subject(e *notice.Event) string {
 	case e.Run != nil && e.Type == task.EventStarted:
 	case e.Run != nil:
 		what = fmt.Sprintf("%s (%s)%s", e.Type, ending(e.Run), duration(e.Run))
+	case len(e.Events) > 0:
+		what = e.Summary
 	case e.Slots != nil:
 		what = fmt.Sprintf("%s: %s since %s", e.Type, counted(e.Slots.Count, "slot"), moment(e.Slots.First))
 	}
 	if e.Reason != "" {
 		what += ": " + e.Reason
 	}
-	about := strings.Join(strings.Fields(e.Node+" "+e.Service+" "+e.Task), " ")
-	return notice.Line(fmt.Sprintf("[om] %s: %s", about, what))
+	return notice.Line(fmt.Sprintf("[om] %s: %s", subjectOf(e), what))
 }
 
 func ending(r *notice.Run) string {
@@ -74,6 +78,30 @@ func duration(r *notice.Run) string {
 		step = time.Second
 	}
 	return " after " + d.Round(step).String()
+}
+
+// summaryBody is the text of a mail about several events: a list of them, then each.
+func summaryBody(ctx context.Context, e *notice.Entry) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", e.Event.Summary)
+	for i := range e.Parts {
+		part := &e.Parts[i].Event
+		fmt.Fprintf(&b, "%s  %s  %s\n", moment(part.Timestamp), subjectOf(part), part.Summary)
+	}
+	for i := range e.Parts {
+		if b.Len() > maxSummary {
+			b.WriteString("\nOf the others there is no room for more than is listed above.\n")
+			break
+		}
+		part := &e.Parts[i]
+		fmt.Fprintf(&b, "\n-- %d of %d --\n\n%s", i+1, len(e.Parts), mailBody(&part.Event, lastOutput(ctx, part.Output, maxMailOutput/len(e.Parts))))
+	}
+	return b.String()
+}
+
+// subjectOf names the node, the service and the task, as far as there are any.
+func subjectOf(e *notice.Event) string {
+	return notice.Line(strings.Join(strings.Fields(e.Node+" "+e.Service+" "+e.Task), " "))
 }
 
 // mailBody is the text of a mail.

@@ -466,7 +466,7 @@ func TestNothingGrows(t *testing.T) {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := d.drain(ctx, false); err != nil {
+		if err := d.drain(ctx); err != nil {
 			t.Error(err)
 		}
 	})
