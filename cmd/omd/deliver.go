@@ -31,7 +31,7 @@ func notify(env cmd.Env, s signals, args []string) int {
 	if err != nil {
 		return cmd.ExitCode(err)
 	}
-	return notifierOf(env, config, state, host, newLogger(env, options{})).notify(ctx, args)
+	return notifierOf(env, config, state, host, newNotifyLogger(env)).notify(ctx, args)
 }
 
 func notifierOf(env cmd.Env, config, state, host string, log *slog.Logger) *notifier {
@@ -75,9 +75,23 @@ func (c *courier) told(ctx context.Context, node service.Node) {
 	}
 }
 
+// deliver delivers until ctx is done. What is wrong with the spool may be mended while the daemon lives: it is told once an hour,
+// and tried again.
 func (c *courier) deliver(ctx context.Context) {
 	defer close(c.done)
-	c.tell(c.n.deliver(ctx, c.present, 0, c.wake))
+	var said time.Time
+	for {
+		err := c.n.deliver(ctx, c.present, 0, c.wake)
+		if now := c.n.Now(); err != nil && now.Sub(said).Abs() >= sayAgain {
+			c.tell(err)
+			said = now
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookEvery):
+		}
+	}
 }
 
 func (c *courier) present() service.Node {

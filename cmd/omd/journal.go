@@ -71,18 +71,21 @@ func (j *journal) Handle(ctx context.Context, r slog.Record) error {
 // messageIDs are the values of MESSAGE_ID, by which the journal finds all lines of a kind: see omd(8). They stay as they are.
 func messageIDs() map[string]string {
 	return map[string]string{
-		"started":            "e4b39cf02c214b25ba2b714b6d131b7a",
-		"ended":              "0a41bfaa392b458790f1e62c0b69bc5a",
-		"lost":               "655001f9bb8a430caf8dd3599d3fab19",
-		"skipped":            "80365b1083d346a4aed9f764191a23f9",
-		"missed":             "f7f0278b2f744b52b5abb7d77a51d7b1",
-		"expired":            "58aaade3502743389c86b197bed84d8c",
-		"config rejected":    "aa4a0912ca004f72874f27a9bec30a2d",
-		"config removed":     "8333db9024e24a93a78c617c20c940fb",
-		"clock jump":         "a4e910abf9a34d5cb9db38c1561fce5b",
-		"nothing is decided": "51d8fcbdf50748afa953ffd94b96e782",
-		"a turn failed":      "ac237a58bc4345ac8ba0c02eb1b4830a",
-		"ready":              "cf6d2606b4ea40d790914c33730fef66",
+		"started":             "e4b39cf02c214b25ba2b714b6d131b7a",
+		"ended":               "0a41bfaa392b458790f1e62c0b69bc5a",
+		"lost":                "655001f9bb8a430caf8dd3599d3fab19",
+		"skipped":             "80365b1083d346a4aed9f764191a23f9",
+		"missed":              "f7f0278b2f744b52b5abb7d77a51d7b1",
+		"expired":             "58aaade3502743389c86b197bed84d8c",
+		"config rejected":     "aa4a0912ca004f72874f27a9bec30a2d",
+		"config removed":      "8333db9024e24a93a78c617c20c940fb",
+		"clock jump":          "a4e910abf9a34d5cb9db38c1561fce5b",
+		"nothing is decided":  "51d8fcbdf50748afa953ffd94b96e782",
+		"a turn failed":       "ac237a58bc4345ac8ba0c02eb1b4830a",
+		"given up":            "b1b949b31d134ab8916d284283eb9f5e",
+		"not told":            "6a369a4d670c41d59044acdcae9c2ad7",
+		"events were dropped": "a229356ad98a401f9f33ce1e12261d33",
+		"ready":               "cf6d2606b4ea40d790914c33730fef66",
 	}
 }
 

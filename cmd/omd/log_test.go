@@ -74,6 +74,23 @@ func TestIsJournal(t *testing.T) {
 	}
 }
 
+// TestIsNull: what om tick gives omd notify for its standard error is known.
+func TestIsNull(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	f, err := os.Create(t.TempDir() + "/f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !isNull(null) || isNull(f) {
+		t.Errorf("/dev/null: %v, a file: %v", isNull(null), isNull(f))
+	}
+}
+
 // TestTold: each decision that matters is one line with its fields.
 func TestTold(t *testing.T) {
 	at := time.Date(2026, 3, 29, 2, 0, 0, 0, time.UTC)

@@ -143,7 +143,7 @@ func (d *drainer) refresh() error {
 		return err
 	}
 	if n, err := d.spool.CountDropped(); n > 0 {
-		d.log.Error("events were dropped: the spool was full", "events", n)
+		d.log.Error("events were dropped", "reason", "the spool is full", "events", n)
 		d.unwritten(err)
 	}
 	there := make(map[string]bool, len(names))
@@ -158,6 +158,9 @@ func (d *drainer) refresh() error {
 			continue
 		}
 		d.entries[name], d.plans[name] = &e, d.planOf(&e)
+		if e.Done() { // who delivered it last was ended before it was out
+			d.finish(&e)
+		}
 	}
 	for name := range d.entries {
 		if !there[name] {

@@ -347,3 +347,26 @@ func TestWakes(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// TestLeftovers: an event that is all told, for who told it was ended just then, or that is for nobody, goes out of the spool; what
+// is no event is set aside.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := &heard{begin: time.Now()}
+		d := h.drainer(dir)
+		told := waits("web", "task#0", "told", time.Now(), notice.Wait{})
+		told.Targets[0].Over = notice.Delivered
+		put(t, d, told)
+		for name, text := range map[string]string{"0-nobody": `{"event":{"type":"ok"},"targets":[]}`, "0-empty": "", "0-cut": `{"event":{"type":"o`, "0-null": "null"} {
+			if err := os.WriteFile(filepath.Join(dir, name+".json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drainFor(t, d, 0)
+		wantHeard(t, h)
+		want(t, "left", d.spool.Empty(), true)
+		names, _ := (&notice.Spool{Dir: filepath.Join(dir, "dead")}).Names()
+		want(t, "set aside", names, []string{"0-cut.json", "0-empty.json"})
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -208,7 +209,7 @@ func (w *web) post(ctx context.Context, address string, header http.Header, body
 	req.Header.Set("User-Agent", w.agent)
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return answer{}, withoutURL(err)
+		return answer{}, errors.New(unnamed(withoutURL(err).Error(), req.URL))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // the status says enough
@@ -218,6 +219,26 @@ func (w *web) post(ctx context.Context, address string, header http.Header, body
 	}
 	return a, refused(resp, a.text)
 }
+
+// unnamed takes out of an answer what it repeats of the URL: a server may say which page it does not have, and its path be a secret.
+func unnamed(text string, u *url.URL) string {
+	password, _ := u.User.Password()
+	secrets := []string{u.String(), u.RequestURI(), u.RawQuery, u.EscapedPath(), u.Path, password}
+	for _, values := range u.Query() {
+		secrets = append(secrets, values...)
+	}
+	secrets = append(secrets, strings.Split(u.Path, "/")...)
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range secrets {
+		if len(secret) >= leastSecret {
+			text = strings.ReplaceAll(text, secret, "...")
+		}
+	}
+	return text
+}
+
+// leastSecret is how long a part of a URL is at least that is taken for a secret: a word that is shorter may be in any answer.
+const leastSecret = 6
 
 func withoutURL(err error) error {
 	var u *url.Error
@@ -232,13 +253,14 @@ func withoutURL(err error) error {
 
 // refused is the error of an answer that is no success.
 func refused(resp *http.Response, text string) error {
-	f := &failure{err: fmt.Errorf("the server answered %s: %.200s", resp.Status, notice.Line(text))}
+	status := unnamed(notice.Line(resp.Status), resp.Request.URL)
+	f := &failure{err: fmt.Errorf("the server answered %s: %.200s", status, unnamed(notice.Line(text), resp.Request.URL))}
 	switch code := resp.StatusCode; {
 	case code == http.StatusGone:
 		f.forever, f.own = true, true
 	case code/100 == 3:
 		f.own = true
-		f.err = fmt.Errorf("the server answered %s: write the URL that it has moved to", resp.Status)
+		f.err = fmt.Errorf("the server answered %s: write the URL that it has moved to", status)
 	case code/100 == 4 && code != http.StatusTooManyRequests:
 		f.own = true
 	}

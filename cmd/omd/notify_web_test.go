@@ -333,6 +333,41 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestRedirects: nobody is followed, to no file and no other host, and what the URL has for the one that was asked stays there. An
+// answer that repeats the URL does not bring it into the log.
+func TestRedirects(t *testing.T) {
+	elsewhere, got := server(t)
+	for _, location := range []string{elsewhere + "/steal", "file:///etc/passwd", "gopher://[::1]:25/", "/other", "http://%zz", strings.Repeat("x", 8000)} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			w.Header().Set("Location", location)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			fmt.Fprintf(w, "no %s here for %s, %s", r.RequestURI, user, password)
+		}))
+		address := strings.Replace(s.URL, "http://", "http://om:pa55word@", 1) + "/hooks/s3cretpath?token=t0kent0ken"
+		target := notice.Target{Kind: notice.Webhook, To: address}
+		e := ended(task.Failed, 3, "", target)
+		err := newWeb("om", time.Now, loadPace(&notice.Spool{})).webhook(context.Background(), &e, &target)
+		s.Close()
+		if err == nil {
+			t.Errorf("%.50s: no error", location)
+			continue
+		}
+		for _, secret := range []string{"s3cretpath", "t0kent0ken", "pa55word"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%.50s: %v", location, err)
+			}
+		}
+	}
+	want(t, "followed", len(got()), 0)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "The requested URL "+r.RequestURI+" was not found: "+r.URL.Query().Get("token"), http.StatusNotFound)
+	}))
+	defer s.Close()
+	_, err := newWeb("om", time.Now, loadPace(&notice.Spool{})).post(context.Background(), s.URL+"/hooks/s3cretpath?token=t0kent0ken", http.Header{}, nil)
+	want(t, "error", err, "the server answered 404 Not Found: The requested URL ... was not found: ...")
+}
+
 // hostile listens, and does with each connection what a bad server does.
 func hostile(t *testing.T, do func(net.Conn)) string {
 	t.Helper()
