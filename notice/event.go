@@ -76,7 +76,11 @@ func OfRun(node, kind string, run task.Run, at time.Time) Event {
 	if seconds := took(run).Seconds(); run.State.Final() && !run.StartedAt.IsZero() {
 		e.Run.Seconds = &seconds
 	}
-	e.Summary = Line(kind + ": " + summary(run))
+	e.Summary = summary(run)
+	if !strings.HasPrefix(e.Summary, kind+":") && e.Summary != kind {
+		e.Summary = kind + ": " + e.Summary
+	}
+	e.Summary = Line(e.Summary)
 	return e
 }
 

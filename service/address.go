@@ -37,6 +37,8 @@ func checkURL(text string) error {
 	}
 	u, err := url.Parse(text)
 	switch {
+	case strings.ContainsAny(text, "{}"):
+		bad.hint = "a reference is written {name}, {rindex} or {env.KEY}, and other braces %7B and %7D"
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 		bad.hint = "it has characters that a URL must escape"
 	case err != nil:
@@ -46,7 +48,7 @@ func checkURL(text string) error {
 	case u.Hostname() == "":
 		bad.hint = "it names no host"
 	case strings.Contains(text, "#"):
-		bad.hint = "what is behind # is never sent: %23 is the character, {index} the name of a task without task#"
+		bad.hint = "what is behind # is never sent: %23 is the character, {rindex} the name of a task without task#"
 	default:
 		return nil
 	}

@@ -96,7 +96,7 @@ environment = TOKEN=t0ken
 command = /bin/sh -c "exit 3" s3cret
 [task#1]
 command = /bin/true s3cret
-ping = https://hc.example.com/key/{name}-{index}
+ping = https://hc.example.com/key/{name}-{rindex}
 [task#2]
 command = /bin/true
 notify_on = started ok
