@@ -253,12 +253,14 @@ func (s *Spool) read(name string, limit int64) ([]byte, error) {
 // Remove removes an entry.
 func (s *Spool) Remove(name string) error { return ignoreGone(os.Remove(filepath.Join(s.Dir, name))) }
 
-// Bury keeps an entry among the dead, with its last errors, for people to look at.
+// Bury keeps an entry among the dead, with its last errors, for people to look at. On a full disk it is out of the spool all the
+// same: it would be tried again.
 func (s *Spool) Bury(e *Entry) error {
-	if err := s.Save(e); err != nil {
-		return err
+	err := s.Save(e)
+	if buried := s.bury(e.Name); buried != nil {
+		err = errors.Join(err, buried, s.Remove(e.Name))
 	}
-	return s.bury(e.Name)
+	return err
 }
 
 func (s *Spool) bury(name string) error {

@@ -67,6 +67,7 @@ type drainer struct {
 	asleep   int                        // entries that wait for the end of quiet hours
 	noted    int                        // of them, as told to whoever writes the metrics
 	entries  map[string]*notice.Entry   // what is in the spool, by file
+	grumbled time.Time                  // when it was said last that the spool cannot be written
 	busy     map[string]int             // tries in flight, by host
 	flying   map[lane]bool
 	cool     map[string]cooling
@@ -350,7 +351,8 @@ func (d *drainer) stamp(m *message) error {
 			t.Tries++
 		}
 		t.Next = d.now().Add(backoff(m.parts[0].e.Name, t.Tries))
-		if err := d.spool.Save(p.e); err != nil && len(p.e.Targets) > 1 { // a single one needs no more than its removal
+		err := d.spool.Save(p.e)
+		if err != nil && len(p.e.Targets) > 1 && d.hurry > 0 { // the next omd notify --once would tell all of them again, each minute
 			*t = before
 			return err
 		}
@@ -407,9 +409,10 @@ func (d *drainer) enter(p part, f *failure, first bool) {
 	}
 }
 
-// unwritten tells of a spool that can't be written.
+// unwritten tells of a spool that can't be written, once a minute.
 func (d *drainer) unwritten(err error) {
-	if err != nil {
+	if now := d.now(); err != nil && now.Sub(d.grumbled).Abs() >= time.Minute {
+		d.grumbled = now
 		d.log.Error("the spool can't be written", "error", err)
 	}
 }
