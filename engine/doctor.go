@@ -45,7 +45,7 @@ func (e *Engine) DoctorNode(ctx context.Context) ([]Finding, error) {
 	}
 	ticks, err := e.doctorTicks(ctx)
 	found = append(found, ticks...)
-	found = append(append(found, e.doctorState()...), e.doctorFiles(ctx)...)
+	found = slices.Concat(found, e.doctorState(), e.doctorFiles(ctx), e.doctorNotify())
 	for _, p := range e.Node.Problems {
 		found = append(found, ofProblem("", p))
 	}

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"om/notice"
 	"om/task"
 )
 
@@ -35,5 +37,41 @@ func TestDoctorKnowsWhatTheTaskAsksFor(t *testing.T) {
 	failed := slices.Repeat([]task.Run{{State: task.Failed, ExitCode: 1}}, 3)
 	if found := doctorFailures(&task.Task{}, slices.Concat(replaced, failed)); len(found) != 1 || !strings.Contains(found[0].Detail, "its last 3 runs failed") {
 		t.Errorf("%+v", found)
+	}
+}
+
+// TestDoctorNotify: what people were told in vain is found, with why, and without what of a URL may be a secret.
+func TestDoctorNotify(t *testing.T) {
+	h := newHall(t, nil)
+	if found := h.doctorNotify(); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+	s := &notice.Spool{Dir: h.Spool()}
+	entry := func(id string, at time.Time, target notice.Target) *notice.Entry {
+		return &notice.Entry{
+			Event: notice.Event{ID: id, Type: task.EventFailed, Timestamp: at, Service: "web", Task: "task#0"}, Targets: []notice.Target{target},
+			Name: id + ".json",
+		}
+	}
+	hook := notice.Target{Kind: notice.Webhook, To: "https://hooks.example.com/s3cret", Error: "the server answered 500", Tries: 1}
+	mail := notice.Target{Kind: notice.Mail, To: "ops@example.com", Error: "no such user", Over: notice.Dead}
+	err := errors.Join(
+		s.Put(*entry("1", h.now, hook)), s.Put(*entry("2", h.now, notice.Target{Kind: notice.Mail})),
+		s.Bury(entry("3", h.now.AddDate(0, 0, -8), mail)), s.Bury(entry("4", h.now.AddDate(0, 0, -1), mail)), s.Bury(entry("5", h.now, mail)),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := h.doctorNotify()
+	if len(found) != 2 || found[0].Fix != "omd notify --test web/task#0" {
+		t.Fatalf("%+v", found)
+	}
+	for i, want := range []string{"given up, so that somebody was not told: 2 events of the last 7 days, the last of", "told in vain, and tried again: 1 event, the last to webhook hooks.example.com: the server answered 500"} {
+		if !strings.HasPrefix(found[i].Detail, want) {
+			t.Errorf("%s, want %s", found[i].Detail, want)
+		}
+	}
+	if !strings.HasSuffix(found[0].Detail, " to mail ops@example.com: no such user") {
+		t.Errorf("%s", found[0].Detail)
 	}
 }

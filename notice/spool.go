@@ -28,7 +28,7 @@ const (
 const (
 	entrySuffix = ".json"
 	tempPrefix  = ".new-"
-	deadFolder  = "dead"
+	DeadFolder  = "dead" // of those that were given up
 	droppedFile = "dropped"
 	lockFile    = "lock"
 )
@@ -215,6 +215,18 @@ func (s *Spool) Empty() bool {
 
 // Read reads an entry. One that can't be understood is set aside among the dead.
 func (s *Spool) Read(name string) (Entry, error) {
+	e, err := s.Look(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e, err
+	case err != nil:
+		return e, errors.Join(fmt.Errorf("%s: %w", name, err), s.bury(name))
+	}
+	return e, nil
+}
+
+// Look reads an entry, and leaves it where it is, whatever is wrong with it.
+func (s *Spool) Look(name string) (Entry, error) {
 	e := Entry{}
 	text, err := s.read(name, maxEntry)
 	if err == nil {
@@ -224,13 +236,7 @@ func (s *Spool) Read(name string) (Entry, error) {
 	if err == nil && slices.ContainsFunc(e.Targets, func(t Target) bool { return t.Tries < 0 }) {
 		err = errors.New("tries below 0")
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return e, err
-	case err != nil:
-		return e, errors.Join(fmt.Errorf("%s: %w", name, err), s.bury(name))
-	}
-	return e, nil
+	return e, err
 }
 
 // read reads a file that has at most limit bytes. What is no file is not waited for.
@@ -264,7 +270,7 @@ func (s *Spool) Bury(e *Entry) error {
 }
 
 func (s *Spool) bury(name string) error {
-	dead := filepath.Join(s.Dir, deadFolder)
+	dead := filepath.Join(s.Dir, DeadFolder)
 	if err := os.MkdirAll(dead, 0o700); err != nil {
 		return err
 	}

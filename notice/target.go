@@ -3,6 +3,7 @@ package notice
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"slices"
 	"time"
 
@@ -42,6 +43,18 @@ const (
 func (t *Target) Key() string {
 	sum := sha256.Sum256([]byte(t.Kind + "\x00" + t.To))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Shown names a target for people: of a URL only where it leads, for the rest may be a secret.
+func (t *Target) Shown() string {
+	if t.Kind != Webhook && t.Kind != Ping {
+		return t.To
+	}
+	u, err := url.Parse(t.To)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // Wait is why people are not told of an event at once. It holds for no ping.

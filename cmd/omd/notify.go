@@ -168,7 +168,7 @@ func (n *notifier) test(ctx context.Context, node service.Node, name string) int
 		if err != nil {
 			said, code = notice.Line(err.Error()), 1
 		}
-		fmt.Fprintf(n.Out, "%s %s: %s\n", target.Kind, shown(target), said)
+		fmt.Fprintf(n.Out, "%s %s: %s\n", target.Kind, target.Shown(), said)
 	}
 	if text := t.Notify.QuietFor("", t.Timezone); text != "" {
 		fmt.Fprintf(n.Out, "quiet hours: %s\n", quietNow(text, t.Notify.Urgent, now))
@@ -191,14 +191,6 @@ func quietNow(text, urgent string, now time.Time) string {
 		text += ", but for " + urgent
 	}
 	return text
-}
-
-// shown names a target for the one who wrote it down: of a URL only where it leads.
-func shown(t *notice.Target) string {
-	if t.Kind == notice.Webhook || t.Kind == notice.Ping {
-		return hostOf(t)
-	}
-	return t.To
 }
 
 // find reads a task from its service's file.

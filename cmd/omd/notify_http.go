@@ -275,9 +275,5 @@ func hostOf(t *notice.Target) string {
 	if t.Kind == notice.Command || t.Kind == notice.Mail {
 		return t.Kind
 	}
-	u, err := url.Parse(t.To)
-	if err != nil {
-		return t.Kind
-	}
-	return u.Host
+	return t.Shown()
 }

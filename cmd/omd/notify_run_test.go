@@ -119,8 +119,8 @@ command = /nowhere/at/all
 	}
 }
 
-// TestRunsAreNotDelayed: with servers that hang, reset, drip and pour, and somebody who tries to deliver to them
-// all the while, runs take as long as without.
+// TestRunsAreNotDelayed: with servers that hang, reset, drip and pour, and somebody who tries to deliver to them all the while, runs
+// take as long as without: none waits for a try, which takes five seconds where the server lets it.
 func TestRunsAreNotDelayed(t *testing.T) {
 	n := newNotifier(t)
 	var hooks []string
@@ -134,7 +134,7 @@ func TestRunsAreNotDelayed(t *testing.T) {
 	}
 	e := story(t, n)
 	d := n.drainer(&notice.Spool{Dir: e.Spool()}, func() service.Node { return e.Node }, nil)
-	d.expire = 500 * time.Millisecond
+	d.expire = 5 * time.Second
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = d.drain(ctx) })
@@ -150,7 +150,7 @@ func TestRunsAreNotDelayed(t *testing.T) {
 		return all[len(all)*part/100]
 	}
 	t.Logf("median %v and %v, p99 %v and %v", p(plain, 50), p(told, 50), p(plain, 99), p(told, 99))
-	if p(told, 50) > 2*p(plain, 50)+5*time.Millisecond || p(told, 99) > p(plain, 99)+200*time.Millisecond {
+	if p(told, 50) > 2*p(plain, 50)+5*time.Millisecond || p(told, 99) > p(plain, 99)+d.expire/2 {
 		t.Errorf("runs of which somebody is told take longer: median %v, not %v; p99 %v, not %v", p(told, 50), p(plain, 50), p(told, 99), p(plain, 99))
 	}
 }
