@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
-	"om/state"
 	"om/task"
 )
 
@@ -24,8 +24,8 @@ func explainVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain [--rid task#0] [--at TIME | --slot TIME | --run ID]",
 		Long: `Say whether the schedule would start a task now, or at --at, and why not: each check with its answer, what each
-part of the schedule says, the first slot after that time. With --slot or --run: what was decided about that slot, or the slot of
-that run. The exit code is 0 also where the answer is no: -o json has it as "run".`,
+part of the schedule says, the first slot after that time. With --slot or --run: the same of a slot that was decided, or of a run
+that was made, each check as it was then. The exit code is 0 also where the answer is no: -o json has it as "run".`,
 		Example: `  om testmd explain --rid task#0
   om testmd explain --rid task#0 --slot 2026-11-25T02:00:00Z`,
 		Args: noArgs,
@@ -34,8 +34,8 @@ that run. The exit code is 0 also where the answer is no: -o json has it as "run
 	a.addSelection(c, &o.Selection)
 	f := c.Flags()
 	f.Var(&o.at, "at", "the moment, instead of the present")
-	f.Var(&o.slot, "slot", "the decision about this slot")
-	f.StringVar(&o.run, "run", "", "the slot of this run: its id, or the beginning of it")
+	f.Var(&o.slot, "slot", "why this slot was decided as it was")
+	f.StringVar(&o.run, "run", "", "why this run was started: its id, or the beginning of it")
 	return c
 }
 
@@ -46,7 +46,7 @@ func (a *app) explain(o explainOptions) error {
 	}
 	e.Reading = true
 	if o.run != "" || o.slot != "" {
-		return a.explainSlot(e, path, o)
+		return a.explainPast(e, path, o)
 	}
 	picked, err := a.pickedTasks(e, path, o.Selection)
 	if err != nil {
@@ -120,11 +120,7 @@ func (a *app) explanation(x engine.Explanation) string {
 	}
 	fmt.Fprintf(&b, "%s/%s: %s\n", x.Service, x.Task, a.paint(a.Stdout, color, oneLine(x.Verdict)))
 	for _, c := range x.Checks {
-		answer := "NO"
-		if c.Pass {
-			answer = "ok"
-		}
-		fmt.Fprintf(&b, "  %s  %-12s %s\n", answer, c.Name, oneLine(c.Detail))
+		fmt.Fprintf(&b, "  %-2s  %-12s %s\n", checkMark(c), c.Name, oneLine(c.Detail))
 	}
 	for _, c := range x.Clauses {
 		fmt.Fprintf(&b, "      schedule     %s: %s\n", oneLine(c.Text), oneLine(c.Reason))
@@ -132,6 +128,7 @@ func (a *app) explanation(x engine.Explanation) string {
 	for _, w := range x.Waiting {
 		fmt.Fprintf(&b, "      waits        %s\n", oneLine(w))
 	}
+	b.WriteString(a.decided(x))
 	switch {
 	case x.Next.IsZero():
 	case x.Never():
@@ -142,60 +139,65 @@ func (a *app) explanation(x engine.Explanation) string {
 	return b.String()
 }
 
-// explainSlot tells what was decided about a slot, or about that of a run.
-func (a *app) explainSlot(e *engine.Engine, path string, o explainOptions) error {
-	rid, slot, err := a.slotMeant(e, path, o)
+// explainPast tells why a slot was decided as it was, or why a run was started.
+func (a *app) explainPast(e *engine.Engine, path string, o explainOptions) error {
+	x, err := a.pastOf(e, path, o)
+	if errors.Is(err, task.ErrInvalid) && o.run != "" {
+		return usageError{task.Text(err)}
+	}
 	if err != nil {
 		return err
 	}
-	said, err := e.ExplainSlot(context.Background(), path, rid, slot)
-	if err != nil {
-		return err
-	}
-	if a.global.output != "table" && a.global.output != "plain" {
-		return a.value(said)
-	}
-	text := fmt.Sprintf("%s/%s slot %s: %s", path, rid, a.when(said.Slot), said.Decision)
-	if said.Count > 1 {
-		text += fmt.Sprintf(" (%d slots, up to %s)", said.Count, a.when(said.Last))
-	}
-	text += ": " + oneLine(said.Reason)
-	if said.Run != "" {
-		text += ", run " + said.Run + " " + said.State
-	}
-	return a.write(text + "\n")
+	return a.printExplanations([]engine.Explanation{x})
 }
 
-// slotMeant is the slot of --slot, or that of the run of --run.
-func (a *app) slotMeant(e *engine.Engine, path string, o explainOptions) (rid string, slot time.Time, err error) {
+func (a *app) pastOf(e *engine.Engine, path string, o explainOptions) (x engine.Explanation, err error) {
 	if o.run != "" {
-		return a.slotOfRun(e, path, o.run)
+		return e.ExplainRun(context.Background(), path, o.run)
 	}
 	picked, err := a.pickedTasks(e, path, o.Selection)
 	if err != nil {
-		return "", slot, err
+		return x, err
 	}
 	if len(picked) != 1 {
-		return "", slot, usage("--slot is of one task: which? --rid %s", picked[0].ID.RID)
+		return x, usage("--slot is of one task: which? --rid %s", picked[0].ID.RID)
 	}
-	slot, err = o.slot.in(time.Local)
-	return picked[0].ID.RID, slot, err
+	slot, err := o.slot.in(time.Local)
+	if err != nil {
+		return x, err
+	}
+	return e.ExplainSlot(context.Background(), path, picked[0].ID.RID, slot)
 }
 
-func (a *app) slotOfRun(e *engine.Engine, path, id string) (rid string, slot time.Time, err error) {
-	runs, _, err := e.History(context.Background(), path, state.Query{Service: path, ID: id, Limit: 2}, false)
-	switch {
-	case err != nil:
-		return "", slot, err
-	case len(runs) != 1:
-		return "", slot, task.Errorf(task.ErrNotFound, "service %s: no run %s, or several", path, id)
-	case runs[0].Slot.IsZero() && runs[0].Origin != task.Manual:
-		return "", slot, task.Errorf(task.ErrNotFound, "%s: run %s was started by its schedule while the clock was wrong: when that was set back its slot was to come again, and was taken from it",
-			runs[0].Task, runs[0].ID)
-	case runs[0].Slot.IsZero():
-		return "", slot, task.Errorf(task.ErrNotFound, "%s: run %s was asked for by %s, and has no slot", runs[0].Task, runs[0].ID, runs[0].By)
+// decided is what is on record of a slot, or of a run, for people.
+func (a *app) decided(x engine.Explanation) string {
+	said := x.Decided
+	if said == nil {
+		return ""
 	}
-	return runs[0].Task.RID, runs[0].Slot, nil
+	var b strings.Builder
+	if x.Unkept != "" {
+		fmt.Fprintf(&b, "  %s\n", x.Unkept)
+	}
+	if x.File != "" {
+		fmt.Fprintf(&b, "      file         %s\n", oneLine(x.File))
+	}
+	if !x.At.IsZero() {
+		fmt.Fprintf(&b, "  decided at %s\n", a.when(x.At))
+	}
+	text := "on record: "
+	if !said.Slot.IsZero() {
+		text += "slot " + a.when(said.Slot) + ": "
+	}
+	text += said.Decision
+	if said.Count > 1 {
+		text += fmt.Sprintf(" (%d slots, up to %s; the checks are of the last)", said.Count, a.when(said.Last))
+	}
+	text += ": " + oneLine(said.Reason)
+	if said.Run != "" {
+		text += strings.TrimRight(", run "+said.Run+" "+said.State, " ")
+	}
+	return b.String() + "  " + text + "\n"
 }
 
 // plannedRow is a task's schedule as programs get it.

@@ -34,6 +34,7 @@ type runRow struct {
 	Started  *time.Time `json:"started_at"`
 	Ended    *time.Time `json:"ended_at"`
 	Reason   *string    `json:"reason"`
+	NoClock  bool       `json:"clock_unsynced"`
 
 	forced bool // a person overrode a check: told to people, and by show
 	slot   bool // no run, but a slot, or several
@@ -207,7 +208,7 @@ func (a *app) rowOf(r task.Run) runRow {
 		ID: r.ID, Service: r.Task.Service, Task: r.Task.RID, Slot: a.stamp(r.Slot), Origin: string(r.Origin), State: string(r.State),
 		Attempt: r.Attempt, Signal: orNil(r.Signal), User: r.User, Node: r.Node,
 		Queued: a.stamp(r.QueuedAt), Started: a.stamp(r.StartedAt), Ended: a.stamp(r.EndedAt), Reason: orNil(r.Reason),
-		forced: r.Forced != "",
+		NoClock: r.ClockUnsynced, forced: r.Forced != "",
 	}
 	if r.Exited() {
 		row.ExitCode = &r.ExitCode

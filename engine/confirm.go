@@ -15,7 +15,7 @@ func (r *runner) confirm(ctx context.Context, picked []Selected) error {
 		if !p.Task.Confirmation || p.Task.Disable {
 			continue
 		}
-		d, err := r.decide(ctx, p.Task)
+		d, _, err := r.decide(ctx, p.Task)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (r *runner) ask(ctx context.Context, t task.Task) error {
 // rehearse is one for a dry run: it decides and resolves, and runs, asks and records nothing.
 func (r *runner) rehearse(ctx context.Context, p Selected) Result {
 	res := Result{Task: p.Task}
-	res.Decision, res.Err = r.decide(ctx, p.Task)
+	res.Decision, _, res.Err = r.decide(ctx, p.Task)
 	if res.Err != nil {
 		return res
 	}

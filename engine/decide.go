@@ -53,12 +53,13 @@ func (r *runner) stuck(ctx context.Context, id task.ID) ([]task.Run, error) {
 	return []task.Run{last}, nil
 }
 
-func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, error) {
+// decide decides about a task, and says by which facts.
+func (r *runner) decide(ctx context.Context, t task.Task) (task.Decision, task.Facts, error) {
 	f, err := r.facts(ctx, t)
 	if err != nil {
-		return task.Decision{Task: t.ID}, err
+		return task.Decision{Task: t.ID}, f, err
 	}
-	return task.Decide(t, f), nil
+	return task.Decide(t, f), f, nil
 }
 
 // frozen says since when and by whom the service and the node are frozen.

@@ -11,19 +11,29 @@ import (
 	"om/task"
 )
 
-// Explanation answers "would its schedule start this task at that moment, and why not?".
+// Explanation answers "would its schedule start this task at that moment, and why not?", and of a slot or a run that is
+// on record "why was that decided?".
 type Explanation struct {
 	Service string       `json:"service"`
 	Task    string       `json:"task"`
-	At      time.Time    `json:"at"`
+	At      time.Time    `json:"at,omitzero"`
 	Verdict string       `json:"verdict"` // one line
 	Run     bool         `json:"run"`
 	Checks  []task.Check `json:"checks"`
 	Clauses []ClauseSaid `json:"clauses,omitempty"` // what each part of the schedule says of the moment
-	Slot    time.Time    `json:"slot,omitzero"`     // the one that is outstanding
+	Slot    time.Time    `json:"slot,omitzero"`     // the one that is outstanding, or was decided
 	Next    time.Time    `json:"next,omitzero"`     // the first one after At, whatever is decided about it then
-	Decided *SlotSaid    `json:"decided,omitempty"` // what is on record of the slot, or the run, that was asked about
 	Waiting []string     `json:"waiting,omitempty"`
+
+	Schedule string `json:"schedule,omitempty"` // as it is, or was
+	Zone     string `json:"zone,omitempty"`
+
+	// Of what is on record.
+	Decided *SlotSaid `json:"decided,omitempty"`
+	Late    float64   `json:"late_s,omitempty"`         // how long after its slot it was decided
+	File    string    `json:"file,omitempty"`           // which version of the service's file that was
+	NoClock bool      `json:"clock_unsynced,omitempty"` // nothing kept the clock then
+	Unkept  string    `json:"unkept,omitempty"`         // why there are no checks
 }
 
 // ClauseSaid is a schedule.Clause for people and programs.
@@ -37,9 +47,9 @@ type ClauseSaid struct {
 
 // SlotSaid is a slot on record.
 type SlotSaid struct {
-	Slot     time.Time `json:"slot"`
+	Slot     time.Time `json:"slot,omitzero"`
 	Last     time.Time `json:"slot_last,omitzero"`
-	Count    int       `json:"count"`
+	Count    int       `json:"count,omitempty"`
 	Decision string    `json:"decision"`
 	Reason   string    `json:"reason"`
 	Run      string    `json:"run,omitempty"`
@@ -125,6 +135,7 @@ func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t
 	if err != nil {
 		return err
 	}
+	x.Schedule, x.Zone = t.Schedule, cal.Zone().Name()
 	var goesOn bool
 	if c.At, goesOn, err = s.sinceEnd(ctx, l, t, cal, c.At); err != nil || goesOn {
 		x.Checks = append(x.Checks, task.Check{Name: "due", Detail: afterRunText})
@@ -261,35 +272,6 @@ func stays(c task.Check) bool {
 
 // Never says that no slot is started, whenever it comes, as things are.
 func (x *Explanation) Never() bool { return slices.ContainsFunc(x.Checks, stays) }
-
-// ExplainSlot tells what is on record of a slot of a task: the decision, why, and the run.
-func (e *Engine) ExplainSlot(ctx context.Context, path, rid string, slot time.Time) (SlotSaid, error) {
-	db, err := e.recordOf(ctx, path)
-	if err != nil {
-		return SlotSaid{}, err
-	}
-	slots, err := db.Slots(ctx, state.Query{Service: path, RID: []string{rid}})
-	if err != nil {
-		return SlotSaid{}, err
-	}
-	for _, s := range slots {
-		if !slot.Before(s.At) && !slot.After(s.Last) {
-			return e.said(ctx, db, s), nil
-		}
-	}
-	return SlotSaid{}, task.Errorf(task.ErrNotFound, "service %s: %s has no decision about the slot %s on record", path, rid, slot.Format(time.RFC3339))
-}
-
-func (e *Engine) said(ctx context.Context, db record, s task.Slot) SlotSaid {
-	said := SlotSaid{Slot: s.At, Count: s.Count, Decision: string(s.Decision), Reason: s.Reason, Run: s.RunID}
-	if !s.Last.Equal(s.At) {
-		said.Last = s.Last
-	}
-	if run, err := db.Run(ctx, s.RunID); s.RunID != "" && err == nil {
-		said.State = string(run.State)
-	}
-	return said
-}
 
 // Slots lists the slots on record that q chooses, the newest first: of one service, or of all that the node's
 // record has.

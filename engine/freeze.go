@@ -151,7 +151,7 @@ func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor) 
 		return turn, nil
 	}
 	if cal, err := e.calendar(&t); err == nil && neverScheduled(svc, &t) == "" {
-		if err := e.skipFrozen(ctx, cal, t, &turn); err != nil {
+		if err := e.skipFrozen(ctx, svc, cal, t, &turn); err != nil {
 			return turn, err
 		}
 	}
@@ -164,7 +164,7 @@ func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor) 
 }
 
 // skipFrozen adds to a turn the slots that are due and not decided.
-func (e *Engine) skipFrozen(ctx context.Context, cal *schedule.Schedule, t task.Task, turn *state.Turn) (err error) {
+func (e *Engine) skipFrozen(ctx context.Context, svc *service.Service, cal *schedule.Schedule, t task.Task, turn *state.Turn) (err error) {
 	from, now := turn.Before.At, e.Now()
 	newest, older, due := cal.Latest(from, now)
 	if !due || t.Plan.RunTimes > 0 && turn.Before.Runs >= t.Plan.RunTimes {
@@ -181,6 +181,7 @@ func (e *Engine) skipFrozen(ctx context.Context, cal *schedule.Schedule, t task.
 	turn.After.At = cal.Decided(newest, now)
 	turn.Slots = append(turn.Slots, task.Slot{
 		Task: t.ID, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotSkip, Reason: frozenReason(t, f),
+		Evidence: e.passing(svc, &t, f, from, newest),
 	})
 	return nil
 }

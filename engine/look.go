@@ -21,6 +21,7 @@ type looked struct {
 	svc    *service.Service
 	db     record // the record that has its runs and cursors
 	err    error  // why nothing can be decided about it now
+	digest string // the beginning of that of its file
 	avail  task.Status
 	probed bool
 
@@ -200,7 +201,8 @@ type view struct {
 	stays   bool      // one of them was looked at, and goes on waiting: those after it are not first
 	again   time.Time // when to look again before the next slot; zero for not before it
 	broken  error
-	decided time.Time // when this was
+	because *task.Evidence // what the decision that is being made goes by; nil where that is not kept
+	decided time.Time      // when this was
 }
 
 // lookAt decides about the slots of one task, and adds that to p. Who is asked to end meanwhile may have seen half, a
@@ -435,5 +437,5 @@ func (v *view) add(at time.Time, d task.SlotDecision, reason, runID string) {
 		v.waiting++
 		v.stays = true
 	}
-	v.slots = append(v.slots, task.Slot{Task: v.before.Task, At: at, Last: at, Count: 1, Decision: d, Reason: reason, RunID: runID})
+	v.slots = append(v.slots, task.Slot{Task: v.before.Task, At: at, Last: at, Count: 1, Decision: d, Reason: reason, RunID: runID, Evidence: v.reasons()})
 }

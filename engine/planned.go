@@ -211,7 +211,7 @@ func ranOut(t *task.Task, runs int) bool { return t.Plan.RunTimes > 0 && runs >=
 // decision says whether the schedule might start the task now, if it were due.
 func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task.Decision, error) {
 	r := &runner{Engine: s.Engine, svc: l.svc, db: l.db, req: Request{Origin: task.Scheduled, DryRun: true}}
-	d, err := r.decide(ctx, *t)
+	d, _, err := r.decide(ctx, *t)
 	if err != nil {
 		return d, err
 	}
@@ -219,11 +219,7 @@ func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task
 	if err != nil {
 		return d, err
 	}
-	check := task.Check{Name: "active", Pass: away == "", Detail: away}
-	if check.Pass {
-		check.Detail = "this node runs the service's tasks"
-	}
-	d.Checks = slices.Insert(d.Checks, min(2, len(d.Checks)), check)
+	d.Checks = slices.Insert(d.Checks, min(2, len(d.Checks)), activeCheck(away))
 	return d, nil
 }
 

@@ -191,7 +191,8 @@ func (r *runner) one(ctx context.Context, p Selected) Result {
 		r.note(rid, Info, "skipped: "+res.Skipped)
 		return res
 	}
-	res.Decision, res.Err = r.decide(ctx, p.Task)
+	var facts task.Facts
+	res.Decision, facts, res.Err = r.decide(ctx, p.Task)
 	if res.Err == nil && !res.Decision.Run() {
 		res.Err = r.decline(ctx, p.Task, res.Decision)
 	}
@@ -202,6 +203,7 @@ func (r *runner) one(ctx context.Context, p Selected) Result {
 		r.note(rid, Warning, "forced: "+c.Detail)
 	}
 	run := r.newRun(p.Task, res.Decision)
+	run.Evidence = r.evidence(&p.Task, facts)
 	job, err := r.resolve(ctx, p.Task, run)
 	if err != nil {
 		res.Run, res.Err = r.unresolved(ctx, p.Task, run, err)

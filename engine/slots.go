@@ -24,6 +24,7 @@ func (v *view) decidePending(ctx context.Context) error {
 	for _, slot := range slots {
 		v.waiting--
 		if reason := v.overdue(slot); reason != "" {
+			v.expiring(slot)
 			v.add(slot.At, task.SlotExpired, reason, "")
 			continue
 		}
@@ -199,6 +200,7 @@ func (v *view) addMissed(from, newest time.Time, b schedule.Backlog) {
 	}
 	v.slots = append(v.slots, task.Slot{
 		Task: v.before.Task, At: first.UTC(), Last: last.UTC(), Count: b.Missed, Decision: task.SlotMissed, Reason: v.whyMissed(v.before.Task, first),
+		Evidence: v.missing(from, last, b.Missed),
 	})
 }
 
@@ -224,6 +226,7 @@ type attempt struct {
 
 // try decides about one slot: it is started, skipped, or waits.
 func (v *view) try(ctx context.Context, a attempt) error {
+	v.trying(a)
 	if v.away != "" {
 		v.unmet(a, v.away, v.away)
 		return nil
@@ -233,18 +236,21 @@ func (v *view) try(ctx context.Context, a attempt) error {
 	if r.former, err = v.former(ctx, v.l); err != nil {
 		return err
 	}
-	d, err := r.decide(ctx, v.t)
+	d, facts, err := r.decide(ctx, v.t)
 	if err != nil {
 		return err
 	}
+	v.goesBy(func(e *task.Evidence) { e.Facts = facts })
 	if no := d.Blockers(); len(no) > 0 {
 		return v.blocked(ctx, a, no[0])
 	}
 	if v.run != nil {
+		v.goesBy(func(e *task.Evidence) { e.Beside = v.run.ID })
 		v.overlap(ctx, a, "another slot starts now", v.run.ID, false)
 		return nil
 	}
 	if v.stays && a.number == 1 {
+		v.goesBy(func(e *task.Evidence) { e.Behind = true })
 		v.overlap(ctx, a, "an earlier slot waits", "", false)
 		return nil
 	}
@@ -321,7 +327,9 @@ func (v *view) unread(runs []task.Run) error {
 // unmet is for a slot whose requirements do not hold, or whose service is not active here: it waits as long as it may.
 // skipped is why it is skipped where it may not.
 func (v *view) unmet(a attempt, detail, skipped string) {
-	if until := v.waitsUntil(a.slot); until.After(v.now) {
+	until := v.waitsUntil(a.slot)
+	v.goesBy(func(e *task.Evidence) { e.Until = until })
+	if until.After(v.now) {
 		v.refuse(a, task.SlotPending, "requirement: "+detail, "")
 		v.lookAgain(earlier(soon(v.now), until.Add(time.Second)))
 		return
@@ -339,24 +347,37 @@ func earlier(a, b time.Time) time.Time {
 // overlap is for a slot that comes while other runs hold what it needs: the keyword overlap says what
 // becomes of it. own says that they are runs of its own task: others are not replaced, but waited for, by one slot.
 func (v *view) overlap(ctx context.Context, a attempt, detail, by string, own bool) {
-	kind, most := v.t.Overlap.Overlapping()
-	replaces := own && (kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill)
-	if !own && (kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill) {
-		kind = task.OverlapQueueOne
-	}
-	switch {
-	case replaces:
+	v.goesBy(func(e *task.Evidence) { e.Waiting = v.waiting })
+	switch kind, _ := v.t.Overlap.Overlapping(); overlapping(v.t.Overlap, own, a.waited != "", v.waiting) {
+	case "replaces":
 		v.refuse(a, task.SlotPending, "replaces: "+detail, by)
 		v.replace(ctx, kind)
 		v.lookAgain(v.now.Add(time.Second))
-	case a.waited != "", // it has its place already
-		kind == task.OverlapQueueOne && v.waiting == 0,
-		kind == task.OverlapQueueAll && (most == 0 || v.waiting < most):
+	case "queued":
 		v.refuse(a, task.SlotPending, "queued: "+detail, by)
 		v.lookAgain(soon(v.now))
 	default:
 		v.refuse(a, task.SlotSkip, "overlap: "+detail, by)
 	}
+}
+
+// overlapping is what the keyword overlap makes of a slot: "replaces", "queued", or "overlap" where it is skipped. waited
+// says that it waits already, waiting how many do besides.
+func overlapping(o task.Overlap, own, waited bool, waiting int) string {
+	kind, most := o.Overlapping()
+	if kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill {
+		if own {
+			return "replaces"
+		}
+		kind = task.OverlapQueueOne
+	}
+	switch {
+	case waited, // it has its place already
+		kind == task.OverlapQueueOne && waiting == 0,
+		kind == task.OverlapQueueAll && (most == 0 || waiting < most):
+		return "queued"
+	}
+	return "overlap"
 }
 
 // replace ends the runs in progress, as a person would; the slot that replaces them waits for that.
@@ -390,6 +411,10 @@ func (v *view) replace(ctx context.Context, kind task.Overlap) {
 func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision) error {
 	run := r.newRun(v.t, d)
 	run.Slot, run.Attempt, run.By, run.Terminal = a.slot.UTC(), a.number, "schedule", ""
+	run.ClockUnsynced = v.unsynced
+	if a.number > 1 { // else its slot has it
+		run.Evidence = v.reasons()
+	}
 	job, err := r.resolve(ctx, v.t, run)
 	if err != nil {
 		v.unresolved(a, run, err)
@@ -400,6 +425,7 @@ func (v *view) start(ctx context.Context, r *runner, a attempt, d task.Decision)
 			err = v.unread(blocked.By)
 		}
 		if err == nil {
+			v.goesBy(func(e *task.Evidence) { e.Facts.Held = []task.Held{*blocked} })
 			v.overlap(ctx, a, blocked.String(), blocked.By[0].ID, false)
 		}
 		return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"om/state"
 	"om/task"
 )
 
@@ -41,6 +42,16 @@ func TestClockUntrusted(t *testing.T) {
 	}
 	if got := strings.Join(said, "/"); got != "/1/" {
 		t.Errorf("OM_CLOCK_UNSYNCED was %q in turn", got)
+	}
+	runs, _, err := v.History(t.Context(), "s", state.Query{}, false)
+	if err != nil || len(runs) != 3 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	for i, run := range runs { // the newest first
+		x, err := v.ExplainRun(t.Context(), "s", run.ID)
+		if unsynced := i == 1; err != nil || run.ClockUnsynced != unsynced || x.NoClock != unsynced {
+			t.Errorf("run %d: on record %v, explained %+v, %v", i, run.ClockUnsynced, x, err)
+		}
 	}
 }
 

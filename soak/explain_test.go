@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"om/engine"
@@ -29,8 +30,8 @@ func (h *history) checkExplained() {
 	asked := 0
 	for _, s := range rows[:min(len(rows), mostExplained)] {
 		for _, at := range []time.Time{s.At, s.Last} {
-			said, err := e.ExplainSlot(context.Background(), s.Task.Service, s.Task.RID, at)
-			h.checkSaid(s, said, err)
+			x, err := e.ExplainSlot(context.Background(), s.Task.Service, s.Task.RID, at)
+			h.checkSaid(s, x, err)
 			asked++
 		}
 	}
@@ -46,13 +47,19 @@ func (h *history) checkExplained() {
 // checkCommand asks the command, which prints the same value.
 func (h *history) checkCommand(s task.Slot, args ...string) {
 	h.Helper()
-	var said engine.SlotSaid
-	err := json.Unmarshal([]byte(h.om(slices.Concat([]string{s.Task.Service, "explain", "-o", "json"}, args)...)), &said)
-	h.checkSaid(s, said, err)
+	var x engine.Explanation
+	err := json.Unmarshal([]byte(h.om(slices.Concat([]string{s.Task.Service, "explain", "-o", "json"}, args)...)), &x)
+	h.checkSaid(s, x, err)
 }
 
-func (h *history) checkSaid(s task.Slot, said engine.SlotSaid, err error) {
+// checkSaid holds an explanation against the row: what is on record, and what follows from the evidence alone.
+func (h *history) checkSaid(s task.Slot, x engine.Explanation, err error) {
 	h.Helper()
+	if err != nil || x.Decided == nil {
+		h.fault("%s: of %s explain says: %+v, %v", s.Task, row(s), x, err)
+		return
+	}
+	said := *x.Decided
 	last, run := said.Last, h.runs[s.RunID]
 	if h.own[run.Task.Service] != h.own[s.Task.Service] { // what is in its way is in another record
 		run.State = ""
@@ -60,7 +67,10 @@ func (h *history) checkSaid(s task.Slot, said engine.SlotSaid, err error) {
 	if last.IsZero() {
 		last = said.Slot
 	}
-	if err != nil || !said.Slot.Equal(s.At) || !last.Equal(s.Last) || said.Count != s.Count || said.Decision != string(s.Decision) || said.Reason != s.Reason ||
+	if x.Unkept != "" || len(x.Checks) == 0 || x.Run != (s.Decision == task.SlotRun) || !x.Run && !strings.HasSuffix(x.Verdict, s.Reason) {
+		h.fault("%s: of %s explain says that it follows: %s: %+v (%s)", s.Task, row(s), x.Verdict, x.Checks, s.Evidence)
+	}
+	if !said.Slot.Equal(s.At) || !last.Equal(s.Last) || said.Count != s.Count || said.Decision != string(s.Decision) || said.Reason != s.Reason ||
 		said.Run != s.RunID || said.State != string(run.State) {
 		h.fault("%s: of %s explain says: %+v, %v", s.Task, row(s), said, err)
 	}

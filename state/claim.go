@@ -14,10 +14,10 @@ import (
 // runColumns are the columns of a run, in the order of runValues and readRun.
 const runColumns = "id,service,rid,slot,origin,state,attempt,node,boot_id,pid,pid_start,child_pid," +
 	"queued_at,started_at,ended_at,exit_code,signal,reason,user,asked_by,terminal,confirmed_by,forced," +
-	"argv_digest,output,output_bytes,output_lost,max_rss,cpu,leftover"
+	"argv_digest,output,output_bytes,output_lost,max_rss,cpu,leftover,evidence,clock_unsynced"
 
 // runWidth is how many there are.
-const runWidth = 30
+const runWidth = 32
 
 func runValues(r task.Run) []driver.Value {
 	return []driver.Value{
@@ -26,6 +26,7 @@ func runValues(r task.Run) []driver.Value {
 		instant(r.QueuedAt), instant(r.StartedAt), instant(r.EndedAt),
 		int64(r.ExitCode), r.Signal, r.Reason, r.User, r.By, r.Terminal, r.ConfirmedBy, r.Forced,
 		r.ArgvDigest, r.Output, r.OutputBytes, r.OutputLost, r.MaxRSS, r.CPU.Microseconds(), int64(r.Leftover),
+		r.Evidence, r.ClockUnsynced,
 	}
 }
 
@@ -39,6 +40,7 @@ func readRun(v row) task.Run {
 		User: v.text(18), By: v.text(19), Terminal: v.text(20), ConfirmedBy: v.text(21), Forced: v.text(22),
 		ArgvDigest: v.text(23), Output: v.text(24), OutputBytes: v.num(25), OutputLost: v.num(26),
 		MaxRSS: v.num(27), CPU: time.Duration(v.num(28)) * time.Microsecond, Leftover: int(v.num(29)),
+		Evidence: v.text(30), ClockUnsynced: v.num(31) != 0,
 	}
 }
 

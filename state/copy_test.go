@@ -33,7 +33,7 @@ func full(tb testing.TB) *state.DB {
 		d.KeepConfig(ctx, "prod/web", nil, "bob"),
 		d.Freeze(ctx, "", "root"),
 		d.SetStamps(ctx, []state.Stamp{{Service: "a", MTime: time.Unix(1, 999), Error: "bad", Good: []byte("\xff\x00")}, {Service: "b"}}, nil),
-		d.Exec("INSERT INTO slot VALUES('a','task#0',9223372036854775807,2,3,'run','',NULL);INSERT INTO task_state VALUES('a','b',NULL,-5,'d',1,2,3,4,5,'error')"))
+		d.Exec("INSERT INTO slot VALUES('a','task#0',9223372036854775807,2,3,'run','',NULL,'a1');INSERT INTO task_state VALUES('a','b',NULL,-5,'d',1,2,3,4,5,'error')"))
 	if _, holdErr := d.Hold(ctx, wants("task#0", "x"), []task.Lock{{Name: "disk", Places: 1}}, nil); err != nil || holdErr != nil {
 		tb.Fatal(err, holdErr)
 	}

@@ -255,6 +255,7 @@ func (d *DB) Rewind(ctx context.Context, at time.Time, again []task.ID) ([]task.
 func (d *DB) freeSlots(at time.Time, tasks []task.ID) error {
 	for _, id := range tasks {
 		err := d.eachExec([]driver.Value{instant(at), id.Service, id.RID},
+			keepEvidence+" AND slot>?1 AND service=?2 AND rid=?3",
 			"DELETE FROM slot WHERE slot>?1 AND service=?2 AND rid=?3",
 			"UPDATE run SET slot=NULL WHERE slot>?1 AND service=?2 AND rid=?3")
 		if err != nil {

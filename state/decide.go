@@ -249,6 +249,7 @@ func (t Turn) told(got Taken) Turn {
 	if len(got.By.By) > 0 {
 		s.RunID = got.By.By[0].ID
 	}
+	s.Evidence = task.TakenSince(s.Evidence, got.By.By, got.By.Slot)
 	if t.After.Runs > t.Before.Runs {
 		t.After.Runs--
 	}

@@ -250,6 +250,10 @@ func (d *DB) PruneSlots(ctx context.Context, after task.ID, before time.Time) (i
 		return id, false, err
 	}
 	err = d.write(ctx, "prune", relaxed, func(context.Context) (err error) {
+		_, err = d.c.exec(keepEvidence+" AND service=?1 AND rid=?2 AND slot IN(SELECT slot "+oldSlots+")", id.Service, id.RID, instant(before), int64(batch))
+		if err != nil {
+			return err
+		}
 		_, err = d.c.exec("DELETE FROM slot WHERE service=?1 AND rid=?2 AND slot IN(SELECT slot "+oldSlots+")",
 			id.Service, id.RID, instant(before), int64(batch))
 		return err

@@ -179,7 +179,7 @@ func manyRuns(tasks, runs int) string {
 		n(n) AS(SELECT 0 UNION ALL SELECT n+1 FROM n WHERE n<%d)
 		INSERT INTO run SELECT printf('%%012x-7%%03d-8000-%%012d',n*60000,t,n),'svc'||(t/10),'task#'||(t%%10),NULL,'schedule','complete',1,
 		'node1.example.org','3d4e6a5e-1111-2222-3333-123456789012',4242,123456,4243,n*60000000,n*60000000,n*60000000+5,0,'','','root','','','','',
-		'0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef','/var/lib/om/output/svc/task/'||n,1000,0,1<<20,1000,0
+		'0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef','/var/lib/om/output/svc/task/'||n,1000,0,1<<20,1000,0,'',0
 		FROM t,n ORDER BY n,t`, tasks-1, runs-1)
 }
 

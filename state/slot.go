@@ -10,10 +10,10 @@ import (
 )
 
 // slotColumns are the columns of a slot, in the order of slotValues and readSlot.
-const slotColumns = "service,rid,slot,slot_last,count,decision,reason,run_id"
+const slotColumns = "service,rid,slot,slot_last,count,decision,reason,run_id,evidence"
 
 // slotWidth is how many there are.
-const slotWidth = 8
+const slotWidth = 9
 
 const (
 	slotFrom = "SELECT " + slotColumns + " FROM slot"
@@ -24,10 +24,15 @@ const (
 	slotUpTo    = slotFrom + " WHERE service=? AND rid=? AND slot<=? ORDER BY slot DESC LIMIT 1"
 )
 
+// keepEvidence gives runs what the decisions about their slots went by, before those are deleted: a run may be kept for
+// longer.
+const keepEvidence = "UPDATE run SET evidence=(SELECT evidence FROM slot s WHERE s.service=run.service AND s.rid=run.rid AND s.slot=run.slot)" +
+	" WHERE evidence='' AND id IN(SELECT run_id FROM slot s WHERE s.service=run.service AND s.rid=run.rid AND s.slot=run.slot)"
+
 func slotValues(s task.Slot) []driver.Value {
 	return []driver.Value{
 		s.Task.Service, s.Task.RID, instant(s.At), instant(s.Last), int64(s.Count),
-		string(s.Decision), s.Reason, textOrNone(s.RunID),
+		string(s.Decision), s.Reason, textOrNone(s.RunID), s.Evidence,
 	}
 }
 
@@ -43,6 +48,7 @@ func readSlot(v row) task.Slot {
 	return task.Slot{
 		Task: task.ID{Service: v.text(0), RID: v.text(1)}, At: v.when(2), Last: v.when(3), Count: int(v.num(4)),
 		Decision: task.SlotDecision(v.text(5)), Reason: v.text(6), RunID: v.text(7),
+		Evidence: v.text(8),
 	}
 }
 
@@ -137,7 +143,7 @@ func (d *DB) enterSlot(s task.Slot, g gap) (task.Slot, error) {
 
 // putSlot enters the row of a slot in place of the one that begins with it.
 func (d *DB) putSlot(s task.Slot) error {
-	_, err := d.c.exec("REPLACE INTO slot("+slotColumns+")VALUES(?,?,?,?,?,?,?,?)", slotValues(s)...)
+	_, err := d.c.exec("REPLACE INTO slot("+slotColumns+")VALUES(?,?,?,?,?,?,?,?,?)", slotValues(s)...)
 	return err
 }
 

@@ -78,6 +78,11 @@ type Run struct {
 	MaxRSS      int64  // peak memory of the command and its waited-for children, bytes
 	CPU         time.Duration
 	Leftover    int // processes that were alive after the command ended
+
+	// Evidence is what the decision went by, of a run whose slot does not have it: see ParseEvidence; "" where it is not kept.
+	Evidence string
+	// ClockUnsynced says that nothing kept the clock when the run was started by its schedule, and that this was waited for.
+	ClockUnsynced bool
 }
 
 // Overrode says that a person overrode the check of this name to start the run.

@@ -23,6 +23,7 @@ type Slot struct {
 	Decision SlotDecision
 	Reason   string // one phrase: "frozen", "requirement fs#0(up): it is down"
 	RunID    string // the run, or for a skip the run that was in its way
+	Evidence string // what the decision went by, of several that of the last: see ParseEvidence; "" where it is not kept
 }
 
 // Cursor is where the schedule of a task is.
