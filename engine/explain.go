@@ -94,7 +94,7 @@ func (e *Engine) looker(ctx context.Context, at time.Time) (*scheduler, error) {
 }
 
 func (s *scheduler) explain(ctx context.Context, x *Explanation, l *looked, t *task.Task) error {
-	cursors, err := l.db.Cursors(ctx, t.ID.Service)
+	cursors, err := s.cursors(ctx, l)
 	if err != nil {
 		return err
 	}

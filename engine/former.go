@@ -115,10 +115,51 @@ func (e *Engine) formerNow(ctx context.Context, svc *service.Service) ([]task.Ru
 	return living, err
 }
 
+// formerSeen is formerRuns for who only looks: nothing is marked, and nothing noted.
+func (e *Engine) formerSeen(ctx context.Context, svc *service.Service) (living []task.Run, err error) {
+	node, err := e.NodeRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := readRecords(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	had, named := known[svc.Path]
+	if !named && svc.StateFile != "" {
+		had = []string{""}
+	}
+	for _, path := range had {
+		if path == svc.StateFile {
+			continue
+		}
+		then := *svc
+		then.StateFile = path
+		db, err := e.Record(ctx, &then)
+		if errors.Is(err, task.ErrNotFound) || errors.Is(err, errElsewhere) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs, err := db.Running(ctx, svc.Path, "")
+		if err != nil {
+			return nil, err
+		}
+		living = append(living, e.living(runs)...)
+	}
+	return living, nil
+}
+
 // former are the runs of a looked service that go on in records that it had before, looked for once a tick.
 func (s *scheduler) former(ctx context.Context, l *looked) ([]task.Run, error) {
-	if l.formerKnown || s.options.DryRun || s.sim != nil {
+	if l.formerKnown || s.sim != nil {
 		return l.former, nil
+	}
+	if s.options.DryRun {
+		living, err := s.formerSeen(ctx, l.svc)
+		l.former, l.formerKnown = living, err == nil
+		return living, err
 	}
 	if s.records == nil {
 		all, err := readRecords(ctx, s.node)

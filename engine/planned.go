@@ -46,15 +46,15 @@ func (e *Engine) Schedules(ctx context.Context, path string, sel Selection) ([]P
 	if err = e.bury(ctx, db); err != nil {
 		return nil, err
 	}
-	cursors, err := db.Cursors(ctx, path)
-	if err != nil {
-		return nil, err
-	}
 	s, err := e.looker(ctx, e.Now())
 	if err != nil {
 		return nil, err
 	}
 	l := &looked{svc: svc, db: db}
+	cursors, err := s.cursors(ctx, l)
+	if err != nil {
+		return nil, err
+	}
 	var all []Planned
 	for _, picked := range sel.Pick(svc.Tasks) {
 		if picked.Task.Schedule != "" {
@@ -107,6 +107,15 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	if err != nil {
 		return p, err
 	}
+	former, err := s.former(ctx, l)
+	if err != nil {
+		return p, err
+	}
+	for _, run := range former {
+		if run.Task == t.ID {
+			running = append(running, run)
+		}
+	}
 	p.Running = len(running)
 	if p.Last, err = lastRun(ctx, l.db, t.ID); err != nil {
 		return p, err
@@ -155,6 +164,27 @@ func noSlot(cal *schedule.Schedule, now time.Time) string {
 		return "it is due after the next start of the host"
 	}
 	return "its schedule has no more slots"
+}
+
+// cursors are those of a service as the next tick takes them: see ownCursor.
+func (s *scheduler) cursors(ctx context.Context, l *looked) ([]task.Cursor, error) {
+	all, err := s.node.Cursors(ctx, l.svc.Path)
+	if err != nil || !l.own() || l.db == s.node {
+		return all, err
+	}
+	own, err := l.db.Cursors(ctx, l.svc.Path)
+	for _, c := range own {
+		i := slices.IndexFunc(all, func(cached task.Cursor) bool { return cached.Task == c.Task })
+		switch {
+		case i < 0:
+			all = append(all, c)
+		case all[i].Digest == c.Digest:
+			all[i] = c
+		default:
+			all[i].At = later(all[i].At, c.At)
+		}
+	}
+	return all, err
 }
 
 // cursorOf is the cursor on record, or for a schedule that no tick has seen one that would begin now.
@@ -210,7 +240,11 @@ func ranOut(t *task.Task, runs int) bool { return t.Plan.RunTimes > 0 && runs >=
 
 // decision says whether the schedule might start the task now, if it were due.
 func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task.Decision, error) {
-	r := &runner{Engine: s.Engine, svc: l.svc, db: l.db, req: Request{Origin: task.Scheduled, DryRun: true}}
+	former, err := s.former(ctx, l)
+	if err != nil {
+		return task.Decision{Task: t.ID}, err
+	}
+	r := &runner{Engine: s.Engine, svc: l.svc, db: l.db, req: Request{Origin: task.Scheduled, DryRun: true}, former: former}
 	d, _, err := r.decide(ctx, *t)
 	if err != nil {
 		return d, err

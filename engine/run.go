@@ -39,6 +39,9 @@ func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, e
 	r.tellLeftOut()
 	if req.DryRun {
 		r.req.Done = nil
+		if r.former, err = e.formerSeen(ctx, s); err != nil {
+			return nil, err
+		}
 		return r.each(ctx, picked, r.rehearse), nil
 	}
 	if r.former, err = e.formerNow(ctx, s); err != nil {
