@@ -45,6 +45,9 @@ type CatchupRule struct {
 	Window, OnTime time.Duration
 }
 
+// usualCatchup is what a task has that says nothing of it, where somebody looks at each second.
+func usualCatchup() CatchupRule { return CatchupRule{Limit: 10, OnTime: time.Minute} }
+
 // EvidenceKind says what was decided about a slot, where that was not a start.
 type EvidenceKind string
 
@@ -146,6 +149,18 @@ func (w *evidenceWriter) schedule(e *Evidence) {
 	w.flag('R', t.Random)
 	w.number('h', int64(e.Seed)) //nolint:gosec // its bits
 	w.before('B', e.At, e.Boot)
+	w.catchup(c)
+	w.number('D', t.Plan.Deadline.Microseconds())
+	if n := t.Plan.RunTimes; n > 0 {
+		w.number('T', int64(n))
+		w.number('y', int64(e.Runs))
+	}
+}
+
+func (w *evidenceWriter) catchup(c CatchupRule) {
+	if c == usualCatchup() {
+		return
+	}
 	w.b = append(w.b, 'k')
 	for i, n := range [...]int64{int64(c.Policy), int64(c.Limit), c.Window.Microseconds(), c.OnTime.Microseconds()} {
 		if i > 0 {
@@ -154,11 +169,6 @@ func (w *evidenceWriter) schedule(e *Evidence) {
 		w.b = strconv.AppendInt(w.b, n, 10)
 	}
 	w.b = append(w.b, '\n')
-	w.number('D', t.Plan.Deadline.Microseconds())
-	if n := t.Plan.RunTimes; n > 0 {
-		w.number('T', int64(n))
-		w.number('y', int64(e.Runs))
-	}
 }
 
 func (w *evidenceWriter) unusual(key byte, text, usual string) {

@@ -9,7 +9,7 @@ import (
 
 // ParseEvidence reads what Evidence.String wrote. What a later om has added is left out.
 func ParseEvidence(id ID, text string) (*Evidence, error) {
-	e := &Evidence{Task: &Task{ID: id, DSTGap: "after", DSTOverlap: "first", MaxParallel: 1, Overlap: OverlapSkip}, Origin: Scheduled}
+	e := &Evidence{Task: &Task{ID: id, DSTGap: "after", DSTOverlap: "first", MaxParallel: 1, Overlap: OverlapSkip}, Origin: Scheduled, Catchup: usualCatchup()}
 	r := evidenceReader{Evidence: e}
 	for line := range strings.SplitSeq(text, "\n") {
 		if line == "" {
@@ -78,6 +78,15 @@ func (r *evidenceReader) decision() bool {
 		r.Previous = RunState(r.value)
 	case 'w':
 		r.Waited = r.value
+	default:
+		return r.times() || r.place()
+	}
+	return true
+}
+
+// times reads a line about the other moments that counted, or the file.
+func (r *evidenceReader) times() bool {
+	switch r.key {
 	case 'v':
 		r.File = r.value
 	case 'm':
@@ -89,7 +98,7 @@ func (r *evidenceReader) decision() bool {
 	case 'G':
 		r.Next = r.moment()
 	default:
-		return r.place()
+		return false
 	}
 	return true
 }
@@ -132,6 +141,15 @@ func (r *evidenceReader) schedule() bool {
 		t.NotBefore = r.value
 	case 'e':
 		t.NotAfter = r.value
+	default:
+		return r.bounds()
+	}
+	return true
+}
+
+// bounds reads a line of what else the slots follow from: how they are spread, and what they are bound to.
+func (r *evidenceReader) bounds() bool {
+	switch t := r.Task; r.key {
 	case 'd':
 		t.Spread = r.duration()
 	case 'R':
