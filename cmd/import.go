@@ -179,7 +179,12 @@ which becomes comments, and for keywords that make om do what the agents do.
 				return err
 			}
 			var drafts []migrate.Draft
+			zone, err := a.foreignZone()
+			if err != nil {
+				return err
+			}
 			for i := range files {
+				files[i].Zone = zone
 				drafts = append(drafts, files[i].Draft(e.Node))
 			}
 			return a.importDrafts(drafts, nil, o)
@@ -187,6 +192,7 @@ which becomes comments, and for keywords that make om do what the agents do.
 		ValidArgsFunction: filesAllowed,
 	}
 	addImport(c, &o)
+	addProve(c, &o.proveOptions)
 	return c
 }
 

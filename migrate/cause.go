@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"om/task"
@@ -12,6 +13,7 @@ type clock struct {
 	cron     *cronTimes
 	zone     string // of cron, by CRON_TZ; "" for the host's
 	days     *anacronDays
+	agent    *agentTimes
 	calendar string   // of systemd
 	delay    string   // what is said of a delay by chance
 	remarks  []string // what is said besides
@@ -72,10 +74,11 @@ func (p *Prover) cause(at int64, d *Difference, j *Job, causes []change) string 
 	if j.clock.days != nil {
 		return j.clock.days.cause()
 	}
-	for _, down := range p.Down {
-		if at == down.To.Unix() {
-			return "missed while off: om makes up for what it missed (catchup), and the other does not"
-		}
+	if text := p.missed(at, d); text != "" {
+		return text
+	}
+	if j.clock.agent != nil {
+		return (&agentWalk{agentTimes: j.clock.agent, zone: p.Host}).cause(at)
 	}
 	for _, c := range causes {
 		shift := int64(c.is - c.was)
@@ -87,6 +90,17 @@ func (p *Prover) cause(at int64, d *Difference, j *Job, causes []change) string 
 		}
 	}
 	return ""
+}
+
+// missed is for the moment at which the host is on again.
+func (p *Prover) missed(at int64, d *Difference) string {
+	switch {
+	case !slices.ContainsFunc(p.Down, func(s Span) bool { return s.To.Unix() == at }):
+		return ""
+	case d.Theirs > d.Ours:
+		return "missed while off: the other makes up for what it missed, and om does not (catchup)"
+	}
+	return "missed while off: om makes up for what it missed (catchup), and the other does not"
 }
 
 // gap is for clocks that are set forward.

@@ -16,7 +16,6 @@ type Draft struct {
 	Tail    []string // comments behind the last job
 	Losses  []Loss   // of the file as a whole, and of jobs that are left out
 	text    []byte   // the file, where it is taken over as it is
-	tasks   int      // how many it has then
 }
 
 // A Job is one foreign job, as a task of a service file has it.
@@ -77,7 +76,7 @@ func (l Loss) Text() string {
 }
 
 // Tasks counts the tasks.
-func (d *Draft) Tasks() int { return max(len(d.Jobs), d.tasks) }
+func (d *Draft) Tasks() int { return len(d.Jobs) }
 
 // AllLosses returns the losses of the file and of its jobs, in the order of the foreign file.
 func (d *Draft) AllLosses() []Loss {

@@ -254,7 +254,7 @@ func (h Host) OpenSVC(words []string) (all []OpenSVC, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, OpenSVC{text, file, path})
+		all = append(all, OpenSVC{Text: text, File: file, Path: path})
 	}
 	return all, nil
 }

@@ -13,6 +13,7 @@ type OpenSVC struct {
 	Text string
 	File string // where it was read
 	Path string // of the service
+	Zone string // the zone that the agent goes by, where that of the node is another; "" for the same
 }
 
 // Draft makes a service file of it.
@@ -21,13 +22,24 @@ func (o *OpenSVC) Draft(node service.Node) Draft {
 	text := o.withoutFaults(&d, node)
 	s := service.Parse(o.File, o.Path, []byte(text), node)
 	doc := service.NewDocument([]byte(text))
-	for _, k := range o.keywords(s) {
+	d.agentJobs(s)
+	set := func(section string, k Keyword) {
 		if _, has := s.Raw("DEFAULT", k.Name); has {
-			continue
+			return
 		}
-		if err := doc.Set("DEFAULT", k.Name, k.Value); err != nil {
+		if err := doc.Set(section, k.Name, k.Value); err != nil {
 			d.Losses = append(d.Losses, Loss{Place{File: o.File}, false, k.Name + " = " + k.Value, err.Error()})
 		}
+	}
+	for _, k := range o.keywords(s) {
+		set("DEFAULT", k)
+	}
+	shared, own := agentCatchups(d.Jobs)
+	if shared != "" {
+		set("DEFAULT", Keyword{"catchup", shared})
+	}
+	for _, section := range own {
+		set(section, Keyword{"catchup", "last"})
 	}
 	d.unlike(o.File, s)
 	head := comment("# Imported from " + o.File + ".")
@@ -37,23 +49,21 @@ func (o *OpenSVC) Draft(node service.Node) Draft {
 		}
 	}
 	d.text = []byte(head + "\n" + strings.TrimPrefix(string(doc.Bytes()), "\ufeff"))
-	d.tasks = len(s.Tasks)
 	return d
 }
 
-// keywords are those that make om do what the agents do: they make up for no instant that has passed, draw the place in
-// a range with ~ each time, and run triggers as root.
+// keywords are those that make om do what the agents do: they go by the clocks of the host, draw the place in a range with ~
+// each time, and run triggers as root.
 func (o *OpenSVC) keywords(s *service.Service) (all []Keyword) {
-	scheduled, drawn, user, triggers := false, false, false, false
+	drawn, user, triggers := false, false, false
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
-		scheduled = scheduled || t.Schedule != ""
 		drawn = drawn || strings.Contains(t.Schedule, "~")
 		user = user || t.User != "" && t.User != "root"
 		triggers = triggers || t.PreRun+t.BlockingPreRun+t.PostRun+t.BlockingPostRun+t.OnError != ""
 	}
-	if scheduled {
-		all = append(all, Keyword{"catchup", "none"})
+	if o.Zone != "" {
+		all = append(all, Keyword{"timezone", o.Zone})
 	}
 	if drawn {
 		all = append(all, Keyword{"random", "true"})

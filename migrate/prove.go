@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"om/schedule"
@@ -111,6 +112,9 @@ func (p *Prover) compared(j *Job, t *task.Task) (c comparison, err error) {
 	if known, ok := p.known[key]; ok && key != "" {
 		return known, nil
 	}
+	if j.clock.agent != nil {
+		t.Schedule = strings.ReplaceAll(t.Schedule, "~", "")
+	}
 	cal, err := p.Node.Calendar(t, p.Node.Seed(t))
 	if err != nil {
 		return c, err
@@ -183,6 +187,10 @@ func (p *Prover) theirs(j *Job, cal *schedule.Schedule, ours, all []start) (thei
 	case c.calendar != "":
 		theirs, err = p.calendarStarts(j, len(ours), all)
 		return theirs, ours, err
+	case c.agent != nil:
+		w := agentWalk{agentTimes: c.agent, zone: p.Host}
+		w.check(p, ours)
+		return w.starts(p, all), ours, nil
 	}
 	wakes, err := p.cronWakes(c.zone)
 	if err != nil {
@@ -260,7 +268,7 @@ func (p *Prover) compare(theirs, ours []start, j *Job) (all []Difference) {
 		}
 		d.At = time.Unix(at, 0).In(p.Host)
 		d.Until, d.Cause = d.At, p.cause(at, &d, j, causes)
-		if n := len(all) - 1; n >= 0 && all[n].joins(&d) {
+		if n := len(all) - 1; n >= 0 && all[n].joins(&d, j.clock.agent != nil) {
 			all[n].Until, all[n].Count = d.At, all[n].Count+1
 			all[n].Theirs, all[n].Ours = all[n].Theirs+d.Theirs, all[n].Ours+d.Ours
 			continue
@@ -270,7 +278,8 @@ func (p *Prover) compare(theirs, ours []start, j *Job) (all []Difference) {
 	return all
 }
 
-// joins says that a difference goes on with another: both have a cause, and it is the same.
-func (d *Difference) joins(next *Difference) bool {
-	return d.Cause != "" && d.Cause == next.Cause && (d.Theirs > d.Ours) == (next.Theirs > next.Ours)
+// joins says that a difference goes on with another: both have a cause, and it is the same. Moved starts are differences
+// of both kinds in turn.
+func (d *Difference) joins(next *Difference, moved bool) bool {
+	return d.Cause != "" && d.Cause == next.Cause && (moved || (d.Theirs > d.Ours) == (next.Theirs > next.Ours))
 }
