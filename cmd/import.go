@@ -315,8 +315,10 @@ type lossRow struct {
 
 // importDrafts writes the service files, all of them or none, and tells what became of each.
 func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o importOptions) error {
+	drafts, losses = withJobs(drafts, losses)
 	switch {
 	case len(drafts) == 0:
+		a.warnLosses(losses)
 		return task.Errorf(task.ErrNotFound, "there is nothing to import")
 	case o.to != "" && len(drafts) > 1:
 		return usage("--to %q: it names one service, and there are %d files to import", o.to, len(drafts))
@@ -350,6 +352,28 @@ func (a *app) importDrafts(drafts []migrate.Draft, losses []migrate.Loss, o impo
 		return err
 	}
 	return told
+}
+
+// withJobs leaves out what has no jobs. A service of OpenSVC's is one without tasks, too.
+func withJobs(drafts []migrate.Draft, losses []migrate.Loss) ([]migrate.Draft, []migrate.Loss) {
+	var all []migrate.Draft
+	for i := range drafts {
+		d := &drafts[i]
+		lost := d.AllLosses()
+		if d.Engine == "opensvc" || d.Tasks() > 0 || slices.ContainsFunc(lost, func(l migrate.Loss) bool { return l.Job }) {
+			all = append(all, *d)
+			continue
+		}
+		losses = append(losses, lost...)
+		losses = append(losses, migrate.Loss{Place: migrate.Place{File: d.Source}, What: "the whole file", Why: "it has no job"})
+	}
+	return all, losses
+}
+
+func (a *app) warnLosses(losses []migrate.Loss) {
+	for _, l := range losses {
+		fmt.Fprintf(a.Stderr, "%s: %s\n", a.paint(a.Stderr, yellow, "warning"), visible(l.String()))
+	}
 }
 
 // importDraft makes the text of one service file, and proves it.
@@ -408,10 +432,8 @@ func (a *app) imported(rows []importRow, losses []migrate.Loss, o importOptions)
 	for _, r := range rows {
 		failed = failed || slices.ContainsFunc(r.Proof, func(p proofRow) bool { return !p.Explained })
 	}
-	for _, l := range losses {
-		failed = failed || l.Job
-		fmt.Fprintf(a.Stderr, "%s: %s\n", a.paint(a.Stderr, yellow, "warning"), visible(l.String()))
-	}
+	failed = failed || slices.ContainsFunc(losses, func(l migrate.Loss) bool { return l.Job })
+	a.warnLosses(losses)
 	if err := a.printImported(rows, o); err != nil {
 		return err
 	}

@@ -34,10 +34,11 @@ const cronPath = "/usr/bin:/bin"
 
 // Draft makes a service file of it.
 func (c *CronTable) Draft() Draft {
-	t := readCrontab(c.Text, c.Users)
+	t := readCrontab(c.Text, c.Users, c.Vixie)
 	d := Draft{Service: c.Service, Source: c.File, Engine: "cron", Head: t.head}
 	var pending []string
-	faults := 0
+	faults := len(t.torn)
+	d.tornLines(c, t.torn)
 	for i := range t.lines {
 		l := &t.lines[i]
 		place := Place{c.File, l.number}
@@ -65,6 +66,20 @@ func (c *CronTable) Draft() Draft {
 	d.cronMail(t.lines)
 	d.cronSettings(c.File, t.lines, c.Vixie)
 	return d
+}
+
+// tornLines tells of what is read though cron does not read it so.
+func (d *Draft) tornLines(c *CronTable, torn []variable) {
+	if strings.Contains(c.Text, "\r\n") {
+		d.Losses = append(d.Losses, Loss{Place{File: c.File}, false, "CR at the ends of lines", "cron hands it to the commands, and Debian's takes a line that has nothing else for a fault; here it is left out"})
+	}
+	for _, v := range torn {
+		why := "Debian's cron takes a value that is empty and not in quotes for a fault"
+		if v.value != "" {
+			why = "Debian's cron takes a last line that has no end for a fault"
+		}
+		d.Losses = append(d.Losses, Loss{Place{c.File, v.line}, false, v.name + "=" + v.value, why})
+	}
 }
 
 // ticks is why om does not start its own ticks.
@@ -104,7 +119,14 @@ func (j *Job) cronLine(l *cronLine, c *CronTable) {
 // cronSchedule writes the times in the zone that cron takes them in.
 func (j *Job) cronSchedule(l *cronLine, c *CronTable) {
 	when, zone := l.when, c.Zone
+	if l.note != "" {
+		j.lose(l.text, l.note)
+	}
 	j.clock = clock{cron: &l.times, delay: "each start is put off: by cron anew with each start of the daemon, by om always by the same part"}
+	if l.never {
+		j.set("schedule", "")
+		return
+	}
 	if own := valueOf(l.env, "CRON_TZ"); own != "" && !c.Vixie {
 		zone, j.clock.zone = own, own
 		j.elsewhere(&l.times, c)

@@ -9,6 +9,7 @@ type table struct {
 	head  []string // comments above the first line, and not just above it
 	lines []cronLine
 	tail  []string
+	torn  []variable // settings that Debian's cron takes for a fault
 }
 
 // A cronLine is one line that cron runs, and what is in force there.
@@ -23,6 +24,8 @@ type cronLine struct {
 	input    []string // the lines behind %, for standard input
 	env      []variable
 	fault    string // why cron does not run it
+	note     string // in what cron does not read what is written
+	never    bool   // it has no time for cron
 }
 
 // A variable is a setting of a crontab.
@@ -31,10 +34,10 @@ type variable struct {
 	line        int
 }
 
-// readCrontab reads a crontab as cronie and Debian's cron do; with users, each line names one.
-func readCrontab(text string, users bool) table {
+// readCrontab reads a crontab as cronie does, or with vixie as Debian's cron; with users, each line names one.
+func readCrontab(text string, users, vixie bool) table {
 	t := table{}
-	r := cronReader{table: &t, users: users}
+	r := cronReader{table: &t, users: users, vixie: vixie}
 	lines := strings.SplitAfter(text, "\n")
 	lines = lines[spoolHeader(lines):]
 	for i, line := range lines {
@@ -63,6 +66,7 @@ func spoolHeader(lines []string) int {
 type cronReader struct {
 	*table
 	users   bool
+	vixie   bool
 	env     []variable
 	pending []string // comments since the last line that was run
 	parted  int      // how many of them are not just above the next line
@@ -80,11 +84,14 @@ func (r *cronReader) read(number int, raw string) {
 	}
 	if v, ok := readVariable(line); ok {
 		v.line = number
+		if r.vixie && (v.value == "" && strings.HasSuffix(strings.TrimRight(line, " \t"), "=") || !strings.HasSuffix(raw, "\n")) {
+			r.torn = append(r.torn, v)
+		}
 		r.env = setVariable(r.env, v)
 		r.part("")
 		return
 	}
-	l := readCronLine(line, r.users)
+	l := readCronLine(line, r.users, r.vixie)
 	l.number, l.text, l.env = number, line, r.env
 	if !strings.HasSuffix(raw, "\n") && l.fault == "" {
 		l.fault = "cron does not read a last line that has no end"
@@ -158,9 +165,11 @@ func variableWord(text, end string) (word, rest string, ok bool) {
 }
 
 // readCronLine reads the times, the user and the command of a line.
-func readCronLine(line string, users bool) cronLine {
+func readCronLine(line string, users, vixie bool) cronLine {
 	var l cronLine
-	line = strings.TrimPrefix(line, "-") // cronie: it is not logged
+	if !vixie {
+		line = strings.TrimPrefix(line, "-") // cronie: it is not logged
+	}
 	n := 5
 	if strings.HasPrefix(line, "@") {
 		n = 1
@@ -172,7 +181,7 @@ func readCronLine(line string, users bool) cronLine {
 		return l
 	}
 	l.when = strings.Join(words, " ")
-	if l.times, l.fault = readCronTimes(words); l.fault != "" {
+	if l.readTimes(words, vixie); l.fault != "" {
 		return l
 	}
 	if users {
@@ -192,8 +201,23 @@ func readCronLine(line string, users bool) cronLine {
 	case line[0] == '*':
 		l.fault = "wanted a command, and it begins with a star: cron takes that for a slip"
 	}
+	if vixie && len(line) > longestCommand {
+		l.fault = "Debian's cron takes 998 bytes of a command at most"
+	}
 	l.command, l.input = cutInput(line)
 	return l
+}
+
+// readTimes reads the times as the cron of the host does.
+func (l *cronLine) readTimes(words []string, vixie bool) {
+	if vixie && len(words) == 5 {
+		words, l.note, l.fault = vixieTimes(words)
+		if l.never = words == nil; l.never {
+			return
+		}
+		l.when = strings.Join(words, " ")
+	}
+	l.times, l.fault = readCronTimes(words)
 }
 
 // cutWords takes words off the begin of a text, and the blanks around them.

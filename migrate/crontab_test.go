@@ -192,7 +192,7 @@ func FuzzCrontab(f *testing.F) {
 	f.Add("17 * * * * root cd / && run-parts\n@daily x y%z\\%\n", true)
 	f.Add("A='b\n*/5 1-3,7 * jan mon-fri echo {name} ${x} {env.y} ; # [a]\n", false)
 	f.Fuzz(func(t *testing.T, text string, users bool) {
-		d := imported(t, migrate.CronTable{Text: text, Users: users})
+		d := imported(t, migrate.CronTable{Text: text, Users: users, Vixie: strings.Contains(text, "\t")})
 		for i := range d.Jobs {
 			if words, err := task.Split(value(&d.Jobs[i], "environment")); err != nil || len(words) < 2 {
 				t.Errorf("environment: %q %v", words, err)

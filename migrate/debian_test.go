@@ -13,7 +13,7 @@ import (
 // debianPackages ship crontabs and timers, and are small.
 func debianPackages() []string {
 	return []string{
-		"apt", "certbot", "cron-daemon-common", "anacron", "e2fsprogs", "logrotate", "man-db", "mdadm", "sysstat", "dpkg", "php-common", "ntpsec", "munin-node",
+		"apt", "certbot", "cron-daemon-common", "anacron", "e2fsprogs", "logrotate", "man-db", "mdadm", "sysstat", "dpkg", "php-common", "ntpsec", "munin-node", "cron",
 	}
 }
 
@@ -51,10 +51,11 @@ func unpacked(t *testing.T) string {
 }
 
 // TestDebian imports the crontabs and the timers that Debian's packages ship, and proves them over a year in a zone whose
-// clocks change.
+// clocks change. Its cron says which tables it takes.
 func TestDebian(t *testing.T) {
 	root := unpacked(t)
 	h := migrate.Host{Root: root}
+	t.Run("crontab", func(t *testing.T) { debianReads(t, root) })
 	p := prover(t, "Europe/Paris", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")
 	tables, _, err := h.SystemCrontabs()
 	if err != nil {

@@ -141,6 +141,7 @@ func (x *exported) cronCommand(shell, command, named string) string {
 	if before != "" || named != shell {
 		command = before + "exec " + task.Quote([]string{shell, "-c", command})
 	}
+	x.refuse(len(command) > longestCommand, "its command is longer than Debian's cron takes, 998 bytes")
 	x.forbid(command == "" || command[0] == '*', "its command begins with a star, which cron takes for a slip")
 	return strings.ReplaceAll(command, "%", `\%`)
 }

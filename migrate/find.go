@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"om/task"
 )
@@ -110,7 +111,7 @@ func (h Host) SystemCrontabs() (all []CronTable, losses []Loss, err error) {
 			return nil, nil, err
 		}
 		for _, file := range found {
-			if why := h.passesOver(filepath.Base(file)); folder == "etc/cron.d" && why != "" {
+			if why := cmp.Or(h.passesOver(filepath.Base(file)), h.untrusted(file)); folder == "etc/cron.d" && why != "" {
 				losses = append(losses, Loss{Place{File: file}, false, "the whole file", why})
 				continue
 			}
@@ -152,6 +153,25 @@ func (h Host) passesOver(name string) string {
 	}
 	if h.Vixie() && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		return "Debian's cron reads files whose names have letters, digits, dashes and underscores alone"
+	}
+	return ""
+}
+
+// untrusted says why cron does not trust a file of /etc/cron.d; "" if it does. What is not this host says nothing of owners.
+func (h Host) untrusted(file string) string {
+	info, err := os.Stat(file)
+	if err != nil || h.Root != "" {
+		return ""
+	}
+	return distrust(info)
+}
+
+func distrust(info fs.FileInfo) string {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
+		return "cron does not read a file that is not root's"
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return "cron does not read a file that others may write to"
 	}
 	return ""
 }
@@ -206,7 +226,7 @@ func (h Host) anacronHours() string {
 	if err != nil {
 		return ""
 	}
-	t := readCrontab(text, true)
+	t := readCrontab(text, true, h.Vixie())
 	if len(t.lines) != 1 || t.lines[0].fault != "" {
 		return ""
 	}
