@@ -67,13 +67,9 @@ func TestUnitFaults(t *testing.T) {
 	for _, row := range []struct{ unit, want string }{
 		{"", "it has no ExecStart"},
 		{`ExecStart=/bin/a "b`, "wanted a closing quote"},
-		{"ExecStart=@/bin/a b", "another name of the program"},
-		{"ExecStart=/bin/a %m", "%m: that is not known when a file is imported"},
 		{"ExecStart=-", "wanted a program"},
 		{"ExecStart=;", "wanted a command"},
 		{`ExecStart=/bin/a \x01`, "control characters"},
-		{"User=x\nExecStart=/bin/a\nExecStart=+/bin/b", "om runs all of them as one user"},
-		{"User=x\nExecStartPre=+/bin/a\nExecStartPre=/bin/b\nExecStart=/bin/c", "om runs them all as one user"},
 		{"User=a b\nExecStart=/bin/a", "om refuses it: wanted one name or number"},
 		{"UMask=9\nExecStart=/bin/a", "om refuses it"},
 	} {
@@ -84,6 +80,27 @@ func TestUnitFaults(t *testing.T) {
 			}
 			if l := d.Losses[len(d.Losses)-1]; !l.Job || !strings.Contains(l.Why, row.want) {
 				t.Errorf("%+v: wanted %q", l, row.want)
+			}
+		})
+	}
+}
+
+// TestUnitKept: what systemd can run and om can't is left with systemd.
+func TestUnitKept(t *testing.T) {
+	for _, row := range []struct{ unit, want string }{
+		{"ExecStart=@/bin/a b", "another name of the program"},
+		{"ExecStart=/bin/a %m", "%m: that is not known when a file is imported"},
+		{"User=x\nExecStart=/bin/a\nExecStart=+/bin/b", "om runs all of them as one user"},
+		{"User=x\nExecStartPre=+/bin/a\nExecStartPre=/bin/b\nExecStart=/bin/c", "om runs them all as one user"},
+		{"DynamicUser=yes\nExecStart=/bin/a", "it has DynamicUser"},
+	} {
+		t.Run(row.unit, func(t *testing.T) {
+			d := timer(t, daily, "[Service]\nEnvironment=A=b\n"+row.unit+"\n")
+			if len(d.Jobs) != 1 || value(&d.Jobs[0], "command") != "systemctl start --wait a@b.service" || value(&d.Jobs[0], "environment") != "(none)" {
+				t.Fatalf("%+v", d.Jobs)
+			}
+			if losses := d.AllLosses(); len(losses) != 1 || losses[0].Job || !strings.Contains(losses[0].Why, row.want) {
+				t.Errorf("%+v: wanted %q", losses, row.want)
 			}
 		})
 	}

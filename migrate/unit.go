@@ -25,6 +25,7 @@ func (u *Unit) Add(file, text string) {
 	if u.File == "" {
 		u.File = file
 	}
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\x00", "\n") // a line ends with NUL, too
 	section, held, begun := "", "", 0
 	for number, raw := range enumerate(text) {
 		line := strings.TrimSpace(raw)

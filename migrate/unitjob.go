@@ -16,6 +16,7 @@ type serviceReader struct {
 	user  string
 	known map[string]string // the variables whose values are known now
 	shell bool              // a step needs a shell
+	sound bool              // systemd can start it, whether or not om can
 	begin string            // of each step that a shell runs: it sets what no file has set
 }
 
@@ -44,7 +45,16 @@ func (j *Job) unit(t *Timer) (fault string) {
 	if r.user == "" {
 		r.spec.user, r.spec.home = "root", "/root"
 	}
-	return r.read()
+	before := *j
+	before.Keywords, before.Losses = slices.Clone(j.Keywords), slices.Clone(j.Losses)
+	why := r.read()
+	if why != "" && r.sound {
+		*j = before
+		j.systemctl(t)
+		j.lose("the service itself", "systemctl starts it, for om can't: "+why)
+		return ""
+	}
+	return why
 }
 
 func (j *Job) description(u *Unit) {

@@ -22,6 +22,7 @@ func (r *serviceReader) steps() (fault string) {
 		for _, e := range r.list("Service", key) {
 			commands, fault := readCommands(e.value, r.spec)
 			if fault != "" {
+				r.sound = !strings.HasPrefix(fault, "wanted")
 				return key + "=" + e.value + ": " + fault
 			}
 			all[i].commands = append(all[i].commands, commands...)
@@ -31,6 +32,7 @@ func (r *serviceReader) steps() (fault string) {
 	if len(main.commands) == 0 {
 		return "it has no ExecStart"
 	}
+	r.sound = true
 	r.privileged(before, main)
 	if fault := r.privileges(all[:]); fault != "" {
 		return fault

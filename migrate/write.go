@@ -302,6 +302,13 @@ func (p *page) refused(i int, q service.Problem) {
 		j.Keywords = slices.DeleteFunc(j.Keywords, func(k Keyword) bool { return k.Name == q.Keyword })
 		return
 	}
-	p.Losses = append(append(p.Losses, j.Losses...), Loss{j.Place, true, strings.TrimSpace(q.Keyword + " " + value), why})
+	loss := Loss{j.Place, true, strings.TrimSpace(q.Keyword + " " + value), why}
+	p.Losses = append(append(p.Losses, j.Losses...), loss)
+	comments := append(slices.Clone(j.Comments), strings.TrimSpace(p.lossComment(loss)))
+	if i+1 < len(p.Jobs) {
+		p.Jobs[i+1].Comments = append(comments, p.Jobs[i+1].Comments...)
+	} else {
+		p.Tail = append(comments, p.Tail...)
+	}
 	p.Jobs = slices.Delete(p.Jobs, i, i+1)
 }
