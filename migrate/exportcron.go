@@ -160,6 +160,8 @@ func (x *exported) cronEnvironment(zone string) (env []variable) {
 	for _, word := range x.t.Environment {
 		name, value, _ := strings.Cut(word, "=")
 		switch fault := x.cronFault(name, value); {
+		case name == "CRON_TZ" && isReboot(x.cal):
+			env = append(env, variable{name: name, value: value})
 		case name == "MAILTO", name == "CRON_TZ", name == "RANDOM_DELAY": // they are set by what the task says
 		case fault != "":
 			x.refuse(true, "environment: "+fault)
