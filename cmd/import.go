@@ -396,7 +396,8 @@ func (a *app) importDraft(e *engine.Engine, p *migrate.Prover, d *migrate.Draft)
 	return row, err
 }
 
-// place puts the files of services in their places, unless one of them is taken.
+// place puts the files of services in their places, unless one of them is taken. Where one can't be made those that
+// were are taken away again; what was replaced has its former version on record.
 func place(e *engine.Engine, rows []importRow, replace bool) error {
 	var errs []error
 	seen := map[string]string{}
@@ -412,18 +413,32 @@ func place(e *engine.Engine, rows []importRow, replace bool) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	made := map[string]bool{}
 	for i := range rows {
 		r := &rows[i]
 		err := e.Create(r.Service, []byte(r.Text))
+		made[r.File] = err == nil
 		if errors.Is(err, fs.ErrExist) && replace {
 			err = e.Replace(context.Background(), r.Service, func([]byte) ([]byte, error) { return []byte(r.Text), nil })
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, takeAway(rows[:i], made))
 		}
 		r.Written = true
 	}
 	return nil
+}
+
+// takeAway removes the files that were made.
+func takeAway(rows []importRow, made map[string]bool) error {
+	var errs []error
+	for i := range rows {
+		if r := &rows[i]; made[r.File] {
+			errs = append(errs, os.Remove(r.File))
+			r.Written = false
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // imported prints what became of the files.

@@ -1,11 +1,14 @@
 package migrate_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"om/migrate"
 )
@@ -17,8 +20,9 @@ func debianPackages() []string {
 	}
 }
 
-// unpacked fetches packages of Debian, as far as the archive has them, and unpacks them into one folder.
-func unpacked(t *testing.T) string {
+// unpacked fetches packages of Debian, as far as the archive has them, and unpacks them into one folder. all says that it
+// has all of them.
+func unpacked(t *testing.T) (root string, all bool) {
 	t.Helper()
 	for _, program := range []string{"apt-get", "dpkg-deb"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -26,34 +30,39 @@ func unpacked(t *testing.T) string {
 		}
 	}
 	folder, root := t.TempDir(), t.TempDir()
+	// A network that answers nothing is none.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	fetch := func(names ...string) ([]byte, error) {
-		c := exec.Command("apt-get", append([]string{"download", "-q"}, names...)...)
-		c.Dir = folder
+		c := exec.CommandContext(ctx, "apt-get", append([]string{"download", "-q", "-o", "Acquire::http::Timeout=10", "-o", "Acquire::Retries=0"}, names...)...)
+		c.Dir, c.Env = folder, append(os.Environ(), "LC_ALL=C")
 		return c.CombinedOutput()
 	}
-	if _, err := fetch(debianPackages()...); err != nil {
+	out, err := fetch(debianPackages()...)
+	all = err == nil
+	if unknown := regexp.MustCompile("(?m)^E: (Unable to locate|Can't (find|select))").Match(out); unknown {
 		for _, name := range debianPackages() {
-			if out, err := fetch(name); err != nil {
-				t.Logf("%s can't be fetched: %s", name, strings.TrimSpace(string(out)))
+			if said, err := fetch(name); err != nil {
+				t.Logf("%s can't be fetched: %s", name, strings.TrimSpace(string(said)))
 			}
 		}
 	}
 	files, _ := filepath.Glob(filepath.Join(folder, "*.deb"))
 	if len(files) == 0 {
-		t.Skip("no package of Debian can be fetched: there is no network, or no archive")
+		t.Skipf("no package of Debian can be fetched: there is no network, or no archive: %.200s", out)
 	}
 	for _, file := range files {
 		if out, err := exec.Command("dpkg-deb", "-x", file, root).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %s", file, out)
 		}
 	}
-	return root
+	return root, all
 }
 
 // TestDebian imports the crontabs and the timers that Debian's packages ship, and proves them over a year in a zone whose
 // clocks change. Its cron says which tables it takes.
 func TestDebian(t *testing.T) {
-	root := unpacked(t)
+	root, all := unpacked(t)
 	h := migrate.Host{Root: root}
 	t.Run("crontab", func(t *testing.T) { debianReads(t, root) })
 	p := prover(t, "Europe/Paris", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")
@@ -88,7 +97,7 @@ func TestDebian(t *testing.T) {
 			timers++
 		}
 	}
-	if len(tables) < 4 || timers < 6 {
+	if all && (len(tables) < 4 || timers < 6) {
 		t.Errorf("%d crontabs and %d timers: there are more in these packages", len(tables), timers)
 	}
 }

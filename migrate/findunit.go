@@ -168,13 +168,29 @@ func templateOf(name string) string {
 	return base + "@" + filepath.Ext(name)
 }
 
-// dropIns lists the drop-ins of a unit by their names. Of two with one name that of the first folder counts.
-func dropIns(folders []string, name string) (files []string) {
-	byName := map[string]string{}
+// dropInNames are those of the folders of a unit's drop-ins, without .d: its own, that of its template, those of what it
+// begins with up to a dash, and that of its type. The first ones count before the others.
+func dropInNames(name string) []string {
 	names := []string{name}
 	if template := templateOf(name); template != "" {
 		names = append(names, template)
 	}
+	ext := filepath.Ext(name)
+	base := strings.TrimSuffix(name, ext)
+	if !strings.Contains(base, "@") {
+		for i := len(base) - 1; i > 0; i-- {
+			if base[i-1] == '-' {
+				names = append(names, base[:i]+ext)
+			}
+		}
+	}
+	return append(names, strings.TrimPrefix(ext, "."))
+}
+
+// dropIns lists the drop-ins of a unit by their names. Of two with one name that of the first folder counts.
+func dropIns(folders []string, name string) (files []string) {
+	byName := map[string]string{}
+	names := dropInNames(name)
 	for _, folder := range slices.Backward(folders) {
 		for _, name := range slices.Backward(names) {
 			found, _ := filepath.Glob(filepath.Join(folder, name+".d", "*.conf"))
