@@ -5,6 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"om": om, "testmd": om, "await": await})
+	testscript.Main(m, map[string]func(){"om": om, "testmd": om, "await": await, "alive": alive})
 }
 
 // om is the program as main makes it, but for the clock, which a script may set: NOW=2026-01-02T03:04:05Z.
@@ -39,6 +42,31 @@ func await() {
 		}
 	}
 	os.Exit(1)
+}
+
+// alive says whether a process of this script's has a command line: one whose environment has MARK=$WORK. With -9 it kills
+// those. There may be no pgrep, and others may run the same test.
+func alive() {
+	words := os.Args[1:]
+	killed := len(words) > 0 && words[0] == "-9"
+	if killed {
+		words = words[1:]
+	}
+	line := strings.ReplaceAll(strings.Join(words, " "), " ", "\x00") + "\x00"
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	code := 1
+	for _, folder := range folders {
+		args, _ := os.ReadFile(filepath.Join(folder, "cmdline"))
+		environ, _ := os.ReadFile(filepath.Join(folder, "environ"))
+		if string(args) != line || !strings.Contains("\x00"+string(environ), "\x00MARK="+os.Getenv("WORK")+"\x00") {
+			continue
+		}
+		code = 0
+		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil && killed {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	os.Exit(code)
 }
 
 // TestScripts runs every script of testdata/script, each in a folder of its own with etc for the
