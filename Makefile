@@ -122,7 +122,7 @@ package: build $(nfpm) $(sbom) ## makes dist/*.deb and dist/*.rpm, and tells wha
 package-test: $(nfpm) $(sbom) ## builds the packages of HEAD twice, installs, upgrades, removes and purges them in a throw-away system
 	./packaging/test
 
-failover-test: build ## tries docs/failover.md in two booted nodes; RECIPES="hand keepalived pacemaker pcs patroni"
+failover-test: build ## tries docs/failover.md in two booted nodes; RECIPES="hand keepalived pacemaker pcs drbd patroni"
 	./testdata/failover/run $(RECIPES)
 
 # The linter at its pinned version: the one that is installed, or one built here.
