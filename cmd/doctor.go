@@ -12,7 +12,7 @@ import (
 func doctorVerb(a *app) *cobra.Command {
 	var strict bool
 	c := &cobra.Command{
-		Use: "doctor",
+		Use: "doctor [SELECTOR]",
 		Long: `Look for what keeps tasks from running as they should, and say which command mends it: on the node the clock,
 whether a timer or a daemon is at work, the folder of the record and the room on its disk, the files; of each task its user,
 program and folder, passwords in its command line, runs that fail and fail, that never were, that take longer than
@@ -21,9 +21,8 @@ leave 0 unless --strict.`,
 		Example: `  om doctor
   om doctor -o json
   om testmd doctor`,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.doctor(strict) },
 	}
+	a.selecting(c, func() error { return a.doctor(strict) })
 	c.Flags().BoolVar(&strict, "strict", false, "a warning is an error")
 	return c
 }

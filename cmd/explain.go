@@ -207,17 +207,16 @@ func (a *app) printScheduleVerb() *cobra.Command {
 	var watch bool
 	var sel engine.Selection
 	c := &cobra.Command{
-		Use: "schedule [--rid task#0,...] [--tags a+b,c]", Short: "Print when each task is due, and what is in its way",
+		Use: "schedule [SELECTOR] [--rid task#0,...] [--tags a+b,c]", Short: "Print when each task is due, and what is in its way",
 		Long: `Print for each task that has a schedule its last run, its next start in the zone of the schedule, the schedule, and
 why it would not be started, as far as that can be told now. A task that is not started here as things are, for it is
 frozen, disabled, or of a service that is not active here, has no next start.
 
 ` + exitCodes,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return a.watching(watch, func(ctx context.Context) error { return a.printSchedule(ctx, sel) })
-		},
 	}
+	a.selecting(c, func() error {
+		return a.watching(watch, func(ctx context.Context) error { return a.printSchedule(ctx, sel) })
+	})
 	a.addSelection(c, &sel)
 	c.Flags().BoolVar(&watch, "watch", false, watchHelp)
 	return c

@@ -26,12 +26,12 @@ type taskRow struct {
 }
 
 func lsVerb(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:  "ls",
+	c := &cobra.Command{
+		Use:  "ls [SELECTOR]",
 		Long: "List the services and their tasks. A service that can't be read is told on stderr, and the others are listed.",
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.ls() },
 	}
+	a.selecting(c, a.ls)
+	return c
 }
 
 func (a *app) ls() error {

@@ -28,14 +28,13 @@ func printVerb(a *app) *cobra.Command {
 func (a *app) printStatusVerb() *cobra.Command {
 	var watch bool
 	c := &cobra.Command{
-		Use: "status", Short: "Print the state of each resource and task",
+		Use: "status [SELECTOR]", Short: "Print the state of each resource and task",
 		Long: `Print the state of each resource, the flags of each and what its tasks did last. The flags: R a run is in
 progress, M monitored, D disabled, O optional, S standby, and ! for a section that is wrong and left out.
 
 ` + exitCodes,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.watching(watch, a.printStatus) },
 	}
+	a.selecting(c, func() error { return a.watching(watch, a.printStatus) })
 	c.Flags().BoolVar(&watch, "watch", false, watchHelp)
 	return c
 }

@@ -30,24 +30,23 @@ type problemRow struct {
 func validateVerb(a *app) *cobra.Command {
 	var strict, all, asSARIF bool
 	c := &cobra.Command{
-		Use: "validate",
+		Use: "validate [SELECTOR]",
 		Long: `Check the file of the service, or of every service and of the node, and tell every problem with its file, line,
 section and keyword. Exit code 78 if there is an error; warnings alone leave 0 unless --strict. In a pipeline say --all: a
 folder with no service in it is then an error (66), and not all well.`,
 		Example: `  om testmd validate
   om --config-dir ./services validate --all --strict
   om validate --all --sarif > om.sarif`,
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := a.somethingToCheck(all); err != nil {
-				return err
-			}
-			if asSARIF {
-				return a.validate(strict, a.printSARIF)
-			}
-			return a.validate(strict, a.printProblems)
-		},
 	}
+	a.selecting(c, func() error {
+		if err := a.somethingToCheck(all); err != nil {
+			return err
+		}
+		if asSARIF {
+			return a.validate(strict, a.printSARIF)
+		}
+		return a.validate(strict, a.printProblems)
+	})
 	c.Flags().BoolVar(&all, "all", false, "every service, of which there must be one, and the node")
 	c.Flags().BoolVar(&strict, "strict", false, "a warning is an error")
 	c.Flags().BoolVar(&asSARIF, "sarif", false, "print SARIF 2.1.0, which code hosts show beside the lines")
