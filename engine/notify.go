@@ -160,7 +160,7 @@ func (s *scheduler) tellSkippedFor(ctx context.Context, db record, t *task.Task,
 		before = idle{}
 	}
 	after, last := before.enter(slots)
-	again := after.Told.IsZero() || t.Notify.Renotify > 0 && (s.now.Sub(after.Told) >= t.Notify.Renotify || s.now.Before(after.Told))
+	again := notice.Again(after.Told, t.Notify.Renotify, s.now)
 	people := notice.People(t)
 	if !after.Since.IsZero() && s.now.Sub(after.Since) > t.Notify.Skipped && again && len(people) > 0 {
 		all := task.Slot{Task: t.ID, At: after.Since, Last: last.Last, Count: after.Count, Reason: last.Reason}

@@ -74,12 +74,16 @@ func (s Streak) fail(n task.Notify, kind string, now time.Time) (Streak, string)
 		s.Since = now.UTC()
 	}
 	s.Runs++
-	again := s.Told.IsZero() || n.Renotify > 0 && (now.Sub(s.Told) >= n.Renotify || now.Before(s.Told))
-	if !n.Tells(kind) || !again && kind != task.EventLost {
+	if !n.Tells(kind) || !Again(s.Told, n.Renotify, now) && kind != task.EventLost {
 		return s, ""
 	}
 	s.Told = now.UTC()
 	return s, kind
+}
+
+// Again says whether what was told at a time, zero for never, is to be told again: every so often, and where the clock was set back.
+func Again(told time.Time, every time.Duration, now time.Time) bool {
+	return told.IsZero() || every > 0 && (now.Sub(told) >= every || now.Before(told))
 }
 
 // Failing is what an event says of the streak; nil where there is none.

@@ -93,3 +93,19 @@ func TestLine(t *testing.T) {
 		}
 	}
 }
+
+// TestShown: of a URL only the host is shown, for any other part may be a secret.
+func TestShown(t *testing.T) {
+	for to, want := range map[string]string{
+		"https://om:pa55word@hooks.example.com:8443/s3cret?k=v": "hooks.example.com:8443", "http://[::1]:80": "[::1]:80",
+		"https://hooks.example.com?token=s3cret/@x": "hooks.example.com", "nonsense": "",
+	} {
+		target := notice.Target{Kind: notice.Webhook, To: to}
+		if got := target.Shown(); got != want {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+	}
+	if target := (notice.Target{Kind: notice.Mail, To: "ops@example.com"}); target.Shown() != "ops@example.com" {
+		t.Errorf("got %s", target.Shown())
+	}
+}

@@ -3,8 +3,8 @@ package notice
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"om/task"
@@ -50,11 +50,10 @@ func (t *Target) Shown() string {
 	if t.Kind != Webhook && t.Kind != Ping {
 		return t.To
 	}
-	u, err := url.Parse(t.To)
-	if err != nil {
-		return ""
-	}
-	return u.Host
+	_, rest, _ := strings.Cut(t.To, "://")
+	host, _, _ := strings.Cut(rest+"/", "/")
+	host, _, _ = strings.Cut(host, "?")
+	return host[strings.LastIndexByte(host, '@')+1:]
 }
 
 // Wait is why people are not told of an event at once. It holds for no ping.

@@ -146,8 +146,6 @@ func (n *Node) notifyField(name string) any {
 	switch name {
 	case "command":
 		return &n.Notify.Command
-	case "from":
-		return &n.Mail.From
 	case "group":
 		return &n.Notify.Group
 	case "mail":
@@ -158,20 +156,29 @@ func (n *Node) notifyField(name string) any {
 		return &n.Notify.Quiet
 	case "renotify":
 		return &n.Notify.Renotify
-	case "smtp":
-		return &n.Mail.Server
-	case "smtp_password":
-		return &n.Mail.PasswordFile
-	case "smtp_tls":
-		return &n.Mail.TLS
-	case "smtp_user":
-		return &n.Mail.User
 	case "urgent":
 		return &n.Notify.Urgent
 	case "webhook":
 		return &n.Notify.Webhook
 	case "webhook_secret":
 		return &n.Notify.WebhookSecret
+	}
+	return n.Mail.field(name)
+}
+
+// field is field for the way of mails.
+func (m *Mailer) field(name string) any {
+	switch name {
+	case "from":
+		return &m.From
+	case "smtp":
+		return &m.Server
+	case "smtp_password":
+		return &m.PasswordFile
+	case "smtp_tls":
+		return &m.TLS
+	case "smtp_user":
+		return &m.User
 	}
 	return nil
 }

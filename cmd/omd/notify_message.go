@@ -171,16 +171,16 @@ func (g *gathering) add(p part) (asleep bool) {
 	}
 	wakes := g.untilQuiet(wait.Quiet)
 	asleep = wakes.After(g.now())
-	switch plan := g.plans[p.e.Name]; {
+	switch about := g.plans[p.e.Name]; {
 	case t.Message != "":
 		g.join(t.Key()+" "+t.Message, p, wakes, math.MaxInt)
 	case t.Tries > 0:
 		g.alone(p, wakes)
 	case asleep, g.busy[p.lane()]:
-	case plan.held:
+	case about.held:
 		g.join(t.Key(), p, time.Time{}, mostPartBytes)
 	case wait.Group > 0:
-		g.join(t.Key()+"/"+p.e.Event.Service, p, g.begin(plan), mostPartBytes)
+		g.join(t.Key()+"/"+p.e.Event.Service, p, g.begin(about), mostPartBytes)
 	default:
 		g.alone(p, time.Time{})
 	}

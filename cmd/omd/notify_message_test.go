@@ -353,7 +353,8 @@ func TestSummary(t *testing.T) {
 	said, output := filepath.Join(n.Home, "said"), filepath.Join(n.Home, "out.log")
 	writeOutput(t, output, strings.Repeat("x", 100_000)+"\nthe end\n")
 	to := []notice.Target{
-		{Kind: notice.Mail, To: "ops@example.com"}, {Kind: notice.Webhook, To: url},
+		{Kind: notice.Mail, To: "ops@example.com"},
+		{Kind: notice.Webhook, To: url},
 		{Kind: notice.Command, To: `echo "$OM_EVENT $OM_EVENT_COUNT $OM_SERVICE $OM_TASK: $OM_SUMMARY" >` + said + "; wc -l >>" + said, Shell: "sh"},
 	}
 	var all []notice.Entry
