@@ -114,6 +114,15 @@ func (v *view) missing(from, last time.Time, n int) string {
 	return e.String()
 }
 
+// abandoned is the evidence of a slot that waited when its task had no schedule any more.
+func (s *scheduler) abandoned(slot task.Slot) string {
+	if !s.keeps() {
+		return ""
+	}
+	e := task.Evidence{Kind: task.EvidenceGone, At: s.now, Slot: slot.At, Origin: task.Scheduled, Waited: slot.Reason, Task: &task.Task{ID: slot.Task}}
+	return e.String()
+}
+
 // passing is the evidence of slots that a thaw passes over.
 func (e *Engine) passing(svc *service.Service, t *task.Task, f task.Facts, from, newest time.Time) string {
 	x := e.slotsFrom(t, schedule.Catchup{})

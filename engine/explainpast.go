@@ -97,14 +97,16 @@ func (e *Engine) explainKept(ctx context.Context, x *Explanation, id task.ID, ev
 	if !ev.Slot.IsZero() {
 		x.Late = ev.At.Sub(ev.Slot).Seconds()
 	}
-	if j.cal != nil {
+	if j.cal != nil && x.Schedule != "" {
 		x.Zone = j.cal.Zone().Name()
 		for _, clause := range clauses(j.cal, ev.Since, ev.Slot, false) {
 			x.Clauses = append(x.Clauses, ClauseSaid(clause))
 		}
 		x.Next, _ = j.cal.Next(ev.Slot, ev.Slot)
 	}
-	x.File, err = e.fileThen(ctx, x.Service, ev.File)
+	if ev.File != "" {
+		x.File, err = e.fileThen(ctx, x.Service, ev.File)
+	}
 	return err
 }
 

@@ -35,7 +35,11 @@ func (e *Engine) judge(ev *task.Evidence) judged {
 	if j.cal, err = e.calendarThen(ev); err != nil {
 		j.cal = nil
 	}
-	j.checks = slices.Concat([]task.Check{scheduledCheck(""), j.due(err)}, j.terms())
+	never := ""
+	if ev.Kind == task.EvidenceGone {
+		never = goneText
+	}
+	j.checks = slices.Concat([]task.Check{scheduledCheck(never), j.due(err)}, j.terms())
 	if ev.Kind == "" || ev.Kind == task.EvidencePassed {
 		d.Checks = slices.Insert(d.Checks, 2, activeCheck(ev.Away))
 		j.checks = append(j.checks, d.Checks...)
@@ -213,7 +217,6 @@ func (j *judged) place() (all []task.Check) {
 
 // conclude says what the checks come to, in the order of a tick.
 func (j *judged) conclude(d task.Decision) {
-	no := d.Blockers()
 	i := slices.IndexFunc(j.checks, func(c task.Check) bool { return c.Name == "due" && !c.Pass })
 	switch {
 	case j.Kind == task.EvidenceMissed:
@@ -222,8 +225,19 @@ func (j *judged) conclude(d task.Decision) {
 		}
 	case j.Kind == task.EvidenceExpired:
 		j.expire()
+	case j.Kind == task.EvidenceGone:
+		j.decision, j.reason = task.SlotExpired, j.Waited+", until "+goneText
 	case i >= 0:
 		j.reason = j.checks[i].Detail
+	default:
+		j.start(d)
+	}
+}
+
+// start says what became of a slot that was to be started.
+func (j *judged) start(d task.Decision) {
+	no := d.Blockers()
+	switch {
 	case j.Away != "":
 		j.unmet(j.Away, j.Away)
 	case len(no) > 0:

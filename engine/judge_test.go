@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,8 @@ func changes(j judged) map[string]func(*task.Evidence) {
 	case j.Kind == task.EvidenceMissed:
 		all["a look in time"] = func(e *task.Evidence) { e.At = e.Slot }
 		all["another cursor"] = func(e *task.Evidence) { e.Since = e.Slot }
+	case j.Kind == task.EvidenceGone:
+		all["its schedule"] = func(e *task.Evidence) { e.Kind = task.EvidenceExpired; e.Until = e.At.Add(time.Hour) }
 	case j.Kind == task.EvidenceExpired:
 		all["no end of its wait"] = func(e *task.Evidence) {
 			e.Task.Plan.Deadline, e.Task.Plan.RunTimes, e.Until, e.Next = 0, 0, e.At.Add(time.Hour), time.Time{}
@@ -165,5 +169,27 @@ func TestEvidenceOfAYoungerOm(t *testing.T) {
 		if _, err := task.ParseEvidence(id, bad); err == nil {
 			t.Errorf("%q is read", bad)
 		}
+	}
+}
+
+// TestEvidenceOfWhatIsGone: what waits when its task goes expires, and why follows too.
+func TestEvidenceOfWhatIsGone(t *testing.T) {
+	v, line := seenNow(t, everyMinute+"overlap = queue-all\n")
+	v.last["task#0"] = time.Hour
+	v.minutes(line, 2)
+	if err := os.WriteFile(filepath.Join(v.ConfigDir, "s.conf"), []byte("[task#0]\ncommand = true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v.minutes(line, 1)
+	rows, _ := v.onRecord()
+	all := rows[task.ID{Service: "s", RID: "task#0"}]
+	if len(all) != 2 || all[1].Decision != task.SlotExpired {
+		t.Fatalf("%+v", all)
+	}
+	o := &oracle{virtual: v, mutants: map[string]int{}}
+	o.rejudge(all)
+	x, err := v.ExplainSlot(t.Context(), "s", "task#0", all[1].At)
+	if err != nil || !strings.HasSuffix(x.Verdict, "until its task had no schedule any more") || x.Checks[0].Pass {
+		t.Errorf("%+v, %v", x, err)
 	}
 }

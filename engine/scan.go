@@ -413,7 +413,8 @@ func (s *scheduler) abandon(ctx context.Context, cursors map[string][]task.Curso
 			}
 			turns[slot.Task] = &state.Turn{Before: before, After: before}
 		}
-		slot.Decision, slot.Reason, slot.RunID = task.SlotExpired, slot.Reason+", until its task had no schedule any more", ""
+		slot.Evidence = s.abandoned(slot)
+		slot.Decision, slot.Reason, slot.RunID = task.SlotExpired, slot.Reason+", until "+goneText, ""
 		turns[slot.Task].Slots = append(turns[slot.Task].Slots, slot)
 		s.report.Slots = append(s.report.Slots, slot)
 	}
@@ -424,6 +425,8 @@ func (s *scheduler) abandon(ctx context.Context, cursors map[string][]task.Curso
 	}
 	return nil
 }
+
+const goneText = "its task had no schedule any more"
 
 // cursor is that of a task as it is on record; without a time where there is none.
 func (s *scheduler) cursor(ctx context.Context, id task.ID) (task.Cursor, error) {

@@ -56,6 +56,7 @@ const (
 	EvidenceMissed  EvidenceKind = "missed"
 	EvidenceExpired EvidenceKind = "expired"
 	EvidencePassed  EvidenceKind = "passed" // slots up to a thaw
+	EvidenceGone    EvidenceKind = "gone"   // what waited of a task that had no schedule any more
 )
 
 // String is the text that ParseEvidence reads: a line for each thing that is not as usual, which its first letter names.
