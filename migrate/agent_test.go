@@ -158,7 +158,7 @@ func TestProveAgentByChance(t *testing.T) {
 	for _, host := range []string{"UTC", "Europe/Paris", "America/New_York"} {
 		var schedules []string
 		p := prover(t, host, "2026-09-01T00:00:00Z", "2027-04-10T00:00:00Z")
-		for len(schedules) < 40 {
+		for len(schedules) < 20 {
 			text := agentSchedule(r)
 			if s := service.Parse("s.conf", "s", []byte("[task#0]\ncommand = a\nschedule = "+text+"\n"), p.Node); len(s.Tasks) == 1 {
 				schedules = append(schedules, text)

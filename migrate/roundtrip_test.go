@@ -71,7 +71,7 @@ func tasksOf(t *testing.T, n service.Node, text []byte) (all []task.Task) {
 // says; and what is written is proved against the first table's times.
 func TestCrontabThereAndBackByChance(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 60 {
+	for range 30 {
 		table := crontabByChance(r, 6)
 		p := prover(t, "Europe/Paris", "2026-03-01T00:00:00Z", "2026-04-10T00:00:00Z")
 		_, text := draftTable(t, p, table)
