@@ -136,7 +136,7 @@ func (a *app) foreseen(o *foresightOptions) (req engine.CalendarRequest, err err
 	if req.To.After(first.AddDate(0, 0, 366)) {
 		return req, usage("--to %s: wanted 366 days after the beginning at most", a.whenIn(&req.To, req.Zone))
 	}
-	return req, nil
+	return req, inYears(first, req.To.In(req.Zone))
 }
 
 func orLocal(zone string) string {

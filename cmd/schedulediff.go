@@ -144,6 +144,9 @@ func (a *app) compare(d *differences, rid string, was, now *schedule.Schedule, o
 			return err
 		}
 	}
+	if err = inYears(d.from.In(d.zone), d.to.In(d.zone)); err != nil {
+		return err
+	}
 	schedule.Compare(was, now, d.from, d.to, func(c schedule.Change) bool {
 		row := changeRow{Task: rid}
 		switch {

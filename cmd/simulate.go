@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
+	"om/schedule"
 	"om/service"
 	"om/task"
 )
@@ -122,6 +123,9 @@ func (a *app) simulateRequest(o simulateOptions, zone *time.Location) (r engine.
 	case r.To.After(r.From.AddDate(mostSimulated, 0, 0)):
 		return r, usage("--to %s: wanted %d years after --from at most: simulate a part of that time", r.To.In(zone).Format(time.RFC3339), mostSimulated)
 	}
+	if err = inYears(r.From.In(zone), r.To.In(zone)); err != nil {
+		return r, err
+	}
 	if err = downs(&r, o.down, zone); err != nil {
 		return r, err
 	}
@@ -129,6 +133,18 @@ func (a *app) simulateRequest(o simulateOptions, zone *time.Location) (r engine.
 		return r, err
 	}
 	return r, assumedStates(&r, o.state)
+}
+
+// inYears refuses a time in which, or in a part of which, there are no slots whatever a schedule says.
+func inYears(from, to time.Time) error {
+	first, last := schedule.Years()
+	switch {
+	case from.Year() < first, from.Year() > last:
+		return usage("--from %s: wanted a time of the years %d to %d: schedules have no slots before and after", from.Format(time.RFC3339), first, last)
+	case to.Add(-1).Year() > last:
+		return usage("--to %s: wanted a time up to the end of %d: schedules have no slots after it", to.Format(time.RFC3339), last)
+	}
+	return nil
 }
 
 // downs reads the times in which the daemon is stopped.

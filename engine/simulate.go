@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"om/schedule"
 	"om/task"
 )
 
@@ -110,6 +111,10 @@ func (r *SimulateRequest) check() error {
 	if !r.To.After(r.From) {
 		return unreal("a simulation from %s to %s: wanted an end after the begin", r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
 	}
+	if first, last := schedule.Years(); outOf(first, last, r.From, r.To) {
+		return unreal("a simulation from %s to %s: wanted times of the years %d to %d, for schedules have no slots before and after",
+			r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), first, last)
+	}
 	for _, d := range r.Down {
 		if !d.To.After(d.From) {
 			return unreal("down from %s to %s: wanted an end after the begin", d.From.Format(time.RFC3339), d.To.Format(time.RFC3339))
@@ -119,6 +124,12 @@ func (r *SimulateRequest) check() error {
 		return unreal("percentile %d: wanted 1 to 100", r.Percentile)
 	}
 	return nil
+}
+
+// outOf says that a time is not within some years in any zone.
+func outOf(first, last int, from, to time.Time) bool {
+	begin, end := time.Date(first, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(last+1, 1, 1, 0, 0, 0, 0, time.UTC)
+	return from.Before(begin.AddDate(0, 0, -1)) || to.After(end.AddDate(0, 0, 1))
 }
 
 // saidOf finds what is said of a task: by its whole name, its rid, or "" for all.

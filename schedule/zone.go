@@ -12,6 +12,9 @@ const (
 	lastYear  = 2199
 )
 
+// Years are the first and the last year in which schedules have slots.
+func Years() (first, last int) { return firstYear, lastYear }
+
 const day = 24 * 60 * 60 // seconds
 
 // A Zone is a time zone laid out for arithmetic: stretches of time with one offset to UTC each. In a
