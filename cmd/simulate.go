@@ -208,12 +208,16 @@ func (a *app) runSimulation(e *engine.Engine, req engine.SimulateRequest, p *sim
 	if err := p.begin(); err != nil {
 		return err
 	}
-	report, err := e.Simulate(ctx, req, p.row)
+	each := p.row
+	if p.none {
+		each = nil
+	}
+	report, err := e.Simulate(ctx, req, each)
 	if err == nil || p.rows > 0 { // else nothing was printed, and nothing is
 		err = cmp.Or(err, p.end())
 	}
 	if ctx.Err() != nil && err != nil {
-		return fmt.Errorf("the simulation was stopped at %s: %w", p.at.In(p.zone).Format(time.RFC3339), context.Cause(ctx))
+		return fmt.Errorf("the simulation was stopped at %s: %w", report.Reached.In(p.zone).Format(time.RFC3339), context.Cause(ctx))
 	}
 	for _, text := range report.Problems {
 		fmt.Fprintf(a.Stderr, "om: %s\n", visible(text))
@@ -255,7 +259,6 @@ type simulationPrinter struct {
 	csv    *csv.Writer
 	line   []byte
 	rows   int
-	at     time.Time
 }
 
 func (a *app) simulationPrinter(o simulateOptions, zone *time.Location) *simulationPrinter {
@@ -275,21 +278,17 @@ func (p *simulationPrinter) begin() (err error) {
 	return err
 }
 
-func (p *simulationPrinter) row(x engine.Simulated) error {
-	p.at = x.At
-	if p.none {
-		return nil
-	}
+func (p *simulationPrinter) row(x *engine.Simulated) error {
 	p.rows++
 	switch p.format {
 	case "json", "jsonl":
-		return p.json(&x)
+		return p.json(x)
 	case "csv":
-		return p.csv.Write(p.cells(&x))
+		return p.csv.Write(p.cells(x))
 	case "plain":
-		p.line = append(p.line[:0], strings.Join(p.cells(&x), "\t")...)
+		p.line = append(p.line[:0], strings.Join(p.cells(x), "\t")...)
 	default:
-		p.text(&x)
+		p.text(x)
 	}
 	_, err := p.out.Write(append(p.line, '\n'))
 	return err

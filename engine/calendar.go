@@ -207,7 +207,7 @@ func (e *Engine) Calendar(ctx context.Context, req CalendarRequest) (Calendar, e
 			c.add(picked.Task)
 		}
 	}
-	report, err := e.Simulate(ctx, SimulateRequest{Paths: req.Paths, Select: req.Select, From: req.From, To: req.To}, func(x Simulated) error {
+	report, err := e.Simulate(ctx, SimulateRequest{Paths: req.Paths, Select: req.Select, From: req.From, To: req.To}, func(x *Simulated) error {
 		f := foreseenOf(x)
 		if !f.Run && !f.Ended {
 			d.idle(x)
@@ -229,7 +229,7 @@ func (e *Engine) Calendar(ctx context.Context, req CalendarRequest) (Calendar, e
 }
 
 // idle counts slots without a run, and keeps an example.
-func (d *diary) idle(x Simulated) {
+func (d *diary) idle(x *Simulated) {
 	if d.Idle += max(x.Count, 1); d.example == "" {
 		d.example = fmt.Sprintf("as that of %s/%s at %s: %s, %s", x.Service, x.Task, x.Slot.In(d.zone).Format("Mon 2 Jan 15:04"), x.Decision, x.Reason)
 	}
@@ -250,7 +250,7 @@ func (d *diary) note(left []SimulatedNot) {
 }
 
 // foreseenOf is what a calendar takes of a decision.
-func foreseenOf(x Simulated) foreseen {
+func foreseenOf(x *Simulated) foreseen {
 	f := foreseen{
 		Task: task.ID{Service: x.Service, RID: x.Task}, Slot: x.Slot, Start: x.Start, End: x.End, Count: max(x.Count, 1),
 		Run: x.Decision == SimRun, Ended: x.Decision == SimReplaced, Locked: strings.Contains(x.Reason, "lock "),

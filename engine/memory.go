@@ -28,6 +28,7 @@ type memory struct {
 // memo is what is kept of a task.
 type memo struct {
 	id      task.ID
+	known   *simTask
 	place   int // in the order of all
 	cursor  task.Cursor
 	pending []task.Slot
@@ -49,8 +50,11 @@ func newMemory(m *simulator) *memory {
 
 // add enters a task, once, in the order of services and rids as the record has it.
 func (m *memory) add(c task.Cursor) *memo {
-	k := &memo{id: c.Task, place: len(m.tasks), cursor: c}
+	k := &memo{id: c.Task, known: cmp.Or(m.sim.tasks[c.Task], &simTask{}), place: len(m.tasks), cursor: c}
 	m.tasks[c.Task] = k
+	if kind := k.known.kind; kind != nil {
+		kind.all = append(kind.all, k)
+	}
 	m.services[c.Task.Service] = append(m.services[c.Task.Service], k)
 	m.queue(k)
 	return k

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,37 +49,60 @@ func monthOf(tb testing.TB, tasks int) (*Engine, SimulateRequest) {
 }
 
 // BenchmarkSimulate: a month, and a year, of 10,000 tasks, against the bare package schedule that steps through the slots of one
-// task after the other. Of both the processor time counts: in the whole of a simulation, and without the reading of
-// the files.
+// task after the other, by one goroutine. Of both the processor time counts, of all threads: in the whole of a simulation, and
+// without the reading of the files. Medians of the rounds.
 func BenchmarkSimulate(b *testing.B) {
-	for months, name := range map[int]string{1: "month", 12: "year"} {
-		b.Run(name, func(b *testing.B) {
-			e, req := monthOf(b, 10_000)
-			req.To = req.From.AddDate(0, months, 0)
-			for b.Loop() {
-				all := stepBare(b, e, req)
-				begin, began := time.Now(), processor()
-				var read time.Duration
-				slots := 0
-				if _, err := e.Simulate(b.Context(), req, func(Simulated) error {
-					if slots++; slots == 1 {
-						read = processor() - began
-					}
-					return nil
-				}); err != nil {
-					b.Fatal(err)
+	for _, span := range []struct {
+		name   string
+		months int
+	}{{"month", 1}, {"year", 12}} {
+		e, req := monthOf(b, 10_000)
+		req.To = req.From.AddDate(0, span.months, 0)
+		cals := bareOf(b, e, req)
+		for _, told := range []bool{true, false} {
+			name := span.name + map[bool]string{true: "/told", false: "/summary"}[told]
+			b.Run(name, func(b *testing.B) {
+				all := map[string][]float64{}
+				for b.Loop() {
+					simulateOnce(b, e, req, cals, told, all)
 				}
-				took := processor() - began
-				b.ReportMetric(time.Since(begin).Seconds(), "s-wall")
-				b.ReportMetric(took.Seconds(), "s-cpu")
-				b.ReportMetric(float64((took-read).Nanoseconds())/float64(slots), "ns/slot")
-				b.ReportMetric(float64(all.took.Nanoseconds())/float64(all.slots), "ns/bare")
-				b.ReportMetric(100*float64(all.took)/float64(took-read)*float64(slots)/float64(all.slots), "%-of-bare")
-				b.ReportMetric(float64(slots), "slots")
+				for unit, values := range all {
+					slices.Sort(values)
+					b.ReportMetric(values[len(values)/2], unit)
+				}
 				b.ReportMetric(0, "ns/op")
-			}
-		})
+			})
+		}
 	}
+}
+
+// simulateOnce is a round of both sides.
+func simulateOnce(b *testing.B, e *Engine, req SimulateRequest, cals []*schedule.Schedule, told bool, all map[string][]float64) {
+	b.Helper()
+	bare := stepBare(cals, req)
+	var read time.Duration // when all is read
+	e.Now = func() time.Time { return req.From }
+	req.begun = func() { read = processor() }
+	slots := 0
+	each := func(*Simulated) error { slots++; return nil }
+	if !told {
+		each = nil
+	}
+	begin, began := time.Now(), processor()
+	report, err := e.Simulate(b.Context(), req, each)
+	ended := processor()
+	if err != nil || report.Runs != bare.slots || told && slots != bare.slots {
+		b.Fatal(err, report.Runs, slots, bare.slots)
+	}
+	note := func(unit string, x float64) { all[unit] = append(all[unit], x) }
+	note("s-wall", time.Since(begin).Seconds())
+	note("s-cpu", (ended - began).Seconds())
+	note("s-cpu-read", (read - began).Seconds())
+	note("ns/slot", float64((ended-read).Nanoseconds())/float64(bare.slots))
+	note("ns/list", float64(listBare(cals, req).Nanoseconds())/float64(bare.slots))
+	note("ns/bare", float64(bare.took.Nanoseconds())/float64(bare.slots))
+	note("%-of-bare", 100*float64(bare.took)/float64(ended-read))
+	note("slots", float64(bare.slots))
 }
 
 // processor is the processor time of this process.
@@ -93,10 +117,9 @@ type bareSteps struct {
 	slots int
 }
 
-// stepBare steps through the slots of a request.
-func stepBare(tb testing.TB, e *Engine, req SimulateRequest) (all bareSteps) {
+// bareOf are the schedules of a request.
+func bareOf(tb testing.TB, e *Engine, req SimulateRequest) (cals []*schedule.Schedule) {
 	tb.Helper()
-	var cals []*schedule.Schedule
 	for _, path := range req.Paths {
 		svc, err := e.Load(path)
 		if err != nil {
@@ -110,6 +133,11 @@ func stepBare(tb testing.TB, e *Engine, req SimulateRequest) (all bareSteps) {
 			cals = append(cals, cal)
 		}
 	}
+	return cals
+}
+
+// stepBare steps through the slots of a request.
+func stepBare(cals []*schedule.Schedule, req SimulateRequest) (all bareSteps) {
 	began := processor()
 	for _, cal := range cals {
 		for at, ok := cal.Next(req.From, req.From); ok && at.Before(req.To); at, ok = cal.Next(at, at) {
@@ -120,6 +148,16 @@ func stepBare(tb testing.TB, e *Engine, req SimulateRequest) (all bareSteps) {
 	return all
 }
 
+// listBare has the slots of a request listed by the package, which is cheaper than to step through them.
+func listBare(cals []*schedule.Schedule, req SimulateRequest) time.Duration {
+	began := processor()
+	var list []int64
+	for _, cal := range cals {
+		list = cal.Slots(list[:0], req.From.Unix(), req.To.Unix())
+	}
+	return processor() - began
+}
+
 // TestSimulateCost holds what a simulation costs: of the slots that tasks have in a month few are looked at one by one, and what
 // is allocated does not grow with their number.
 func TestSimulateCost(t *testing.T) {
@@ -128,7 +166,7 @@ func TestSimulateCost(t *testing.T) {
 		req.To = req.From.AddDate(0, months, 0)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := e.Simulate(t.Context(), req, func(Simulated) error { slots++; return nil })
+		_, err := e.Simulate(t.Context(), req, func(*Simulated) error { slots++; return nil })
 		runtime.ReadMemStats(&after)
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +175,7 @@ func TestSimulateCost(t *testing.T) {
 	}
 	slots, allocated := cost(1)
 	more, longer := cost(7)
-	if bare := stepBare(t, e, req); bare.slots != more {
+	if bare := stepBare(bareOf(t, e, req), req); bare.slots != more {
 		t.Errorf("%d decisions, and the schedules have %d slots", more, bare.slots)
 	}
 	t.Logf("%d slots: %d allocations; %d slots: %d", slots, allocated, more, longer)

@@ -26,7 +26,8 @@ func TestSimulateToAnEnd(t *testing.T) {
 	}
 	runs := 0
 	req := SimulateRequest{Paths: []string{"s"}, From: now, To: time.Date(2027, 4, 9, 0, 0, 0, 0, time.UTC)}
-	report, err := e.Simulate(context.Background(), req, func(x Simulated) error {
+	report, err := e.Simulate(context.Background(), req, func(told *Simulated) error {
+		x := *told
 		if x.Decision == SimRun {
 			runs++
 		}

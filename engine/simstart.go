@@ -32,7 +32,7 @@ const (
 )
 
 // newSimulation prepares a simulation: it reads the services, and what is on record of them.
-func (e *Engine) newSimulation(ctx context.Context, req SimulateRequest, each func(Simulated) error) (*simulator, error) {
+func (e *Engine) newSimulation(ctx context.Context, req SimulateRequest, each func(*Simulated) error) (*simulator, error) {
 	if err := req.check(); err != nil {
 		return nil, err
 	}
@@ -40,11 +40,11 @@ func (e *Engine) newSimulation(ctx context.Context, req SimulateRequest, each fu
 	req.Down = joined(req.Down)
 	m := &simulator{
 		req: req, each: each, now: req.From, holder: task.Holder{BootID: "simulated", PID: 1, PIDStart: 1},
-		services: map[string]*service.Service{}, tasks: map[task.ID]*simTask{}, waited: map[simSlot]string{},
+		services: map[string]*service.Service{}, tasks: map[task.ID]*simTask{}, kinds: map[likeness]*simKind{}, waited: map[simSlot]string{},
 		report: SimulateReport{From: req.From, To: req.To}, upFrom: sinceBoot(),
 	}
 	m.db = newMemory(m)
-	m.walk = walk{until: req.From, window: firstWindow, said: Simulated{Count: 1, Decision: SimRun, Reason: string(task.Scheduled), Attempt: 1, State: task.Complete}}
+	m.walk = walk{window: window{until: req.From, base: req.From.Unix(), unit: inMinutes}, size: firstWindow, saidAt: -1, said: Simulated{Count: 1, Decision: SimRun, Reason: string(task.Scheduled), Attempt: 1, State: task.Complete}}
 	m.hands = Hands{PID: m.holder.PID, PIDStart: m.holder.PIDStart, Give: m.give, Close: func() error { return nil }}
 	m.engine = &Engine{
 		ConfigDir: e.ConfigDir, StateDir: e.StateDir, Node: e.Node, Now: func() time.Time { return m.now }, Program: e.Program, EUID: e.EUID,
@@ -352,7 +352,9 @@ func (m *simulator) enterTask(ctx context.Context, l *looked, t *task.Task, hist
 	if known.limit = t.Timeout; t.Plan.Deadline > 0 && (known.limit == 0 || t.Plan.Deadline < known.limit) {
 		known.limit = t.Plan.Deadline
 	}
-	known.calm = m.calm(t, known)
+	if known.calm = m.calm(t, known); known.calm {
+		known.kind = m.kindOf(l.svc, t)
+	}
 	return nil
 }
 

@@ -29,7 +29,8 @@ type SimulateRequest struct {
 	// one that is asked for.
 	States map[string]task.Status
 
-	exact bool // no decision is repeated: for tests
+	exact bool   // no decision is repeated: for tests
+	begun func() // is called when all is read, nil for none: for tests
 }
 
 // Span is a time from one moment up to another.
@@ -64,7 +65,8 @@ type Simulated struct {
 // SimulateReport sums up a simulation.
 type SimulateReport struct {
 	From, To        time.Time
-	Services, Tasks int // that are simulated
+	Reached         time.Time // how far it came, where it was stopped
+	Services, Tasks int       // that are simulated
 
 	Runs     int // attempts too
 	Retries  int // of them, later attempts
@@ -90,15 +92,20 @@ type SimulateReport struct {
 type SimulatedNot struct{ Service, Task, Reason string }
 
 // Simulate decides about each slot of a time that may be long, as the daemon would, in a time and with a record that
-// are not real: nothing is started, and nothing is written. each is told of the decisions, in the order of time; an
-// error of it ends the simulation.
-func (e *Engine) Simulate(ctx context.Context, req SimulateRequest, each func(Simulated) error) (SimulateReport, error) {
+// are not real: nothing is started, and nothing is written. each, nil for none, is told of the decisions, in the order of time:
+// what it is given lasts until it returns. An error of it ends the simulation.
+func (e *Engine) Simulate(ctx context.Context, req SimulateRequest, each func(*Simulated) error) (SimulateReport, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // what a decision makes lives for moments, and is little
 	s, err := e.newSimulation(ctx, req, each)
 	if err != nil {
-		return SimulateReport{}, err
+		return SimulateReport{Reached: req.From}, err
 	}
-	err = s.run(ctx)
+	if req.begun != nil {
+		req.begun()
+	}
+	if err = s.run(ctx); err != nil {
+		s.report.Reached = s.now
+	}
 	return s.report, err
 }
 

@@ -23,7 +23,7 @@ type simulator struct {
 	hands  Hands
 	holder task.Holder
 	req    SimulateRequest
-	each   func(Simulated) error
+	each   func(*Simulated) error
 	report SimulateReport
 
 	now      time.Time
@@ -31,6 +31,7 @@ type simulator struct {
 	upFrom   time.Duration
 	services map[string]*service.Service
 	tasks    map[task.ID]*simTask
+	kinds    map[likeness]*simKind
 	ids      uint64
 
 	ends              heap4[simEnd]
@@ -54,6 +55,7 @@ type simTask struct {
 	fails bool
 	limit time.Duration // of its runs, 0 for none
 	calm  bool
+	kind  *simKind // of calm ones
 }
 
 // simEnd is the end of a run.
@@ -235,11 +237,12 @@ func (m *simulator) next(ctx context.Context) (time.Time, error) {
 		if len(m.quiet) > 0 {
 			next = earlier(next, time.UnixMicro(int64(m.quiet[0])).UTC())
 		}
+		w.sort()
 		if w.over < len(w.ends) {
 			next = earlier(next, time.UnixMicro(w.ends[w.over]).UTC())
 		}
 		if w.told < len(w.steps) {
-			next = earlier(next, time.Unix(w.steps[w.told].at, 0).UTC())
+			next = earlier(next, time.Unix(w.at(w.steps[w.told]), 0).UTC())
 		}
 	}
 	return later(earlier(next, m.req.To), m.now), err
@@ -342,7 +345,7 @@ func (m *simulator) tell() error {
 		m.report.Replaced++
 		x := decisionOn(run.Task, run.Slot, SimReplaced, "a later slot was due")
 		x.At, x.Attempt, x.Start, x.End, x.State = m.now, run.Attempt, run.StartedAt, run.EndedAt, run.State
-		if err := m.each(x); err != nil {
+		if err := m.told(&x); err != nil {
 			return err
 		}
 	}
@@ -376,20 +379,33 @@ func (m *simulator) tellRun(run *task.Run, end *simEnd) error {
 
 // started counts a run that begins, and tells of it.
 func (m *simulator) started(x *Simulated) error {
-	m.report.Runs++
 	if x.Attempt > 1 {
 		m.report.Retries++
 	}
+	m.countStarts(x.At, 1)
+	return m.told(x)
+}
+
+// countStarts counts runs that begin at a moment, and go on now.
+func (m *simulator) countStarts(at time.Time, n int) {
+	m.report.Runs += n
 	if m.open > m.report.MostRunning {
-		m.report.MostRunning, m.report.MostAt = m.open, x.At
+		m.report.MostRunning, m.report.MostAt = m.open, at
 	}
-	if hour := x.At.Unix() / 3600; hour != m.hour {
+	if hour := at.Unix() / 3600; hour != m.hour {
 		m.hour, m.starts = hour, 0
 	}
-	if m.starts++; m.starts > m.report.BusiestStarts {
+	if m.starts += n; m.starts > m.report.BusiestStarts {
 		m.report.BusiestStarts, m.report.BusiestHour = m.starts, time.Unix(m.hour*3600, 0).UTC()
 	}
-	return m.each(*x)
+}
+
+// told tells who wants to know it.
+func (m *simulator) told(x *Simulated) error {
+	if m.each == nil {
+		return nil
+	}
+	return m.each(x)
 }
 
 func (m *simulator) tellSlot(slot *task.Slot) error {
@@ -410,7 +426,7 @@ func (m *simulator) tellSlot(slot *task.Slot) error {
 	delete(m.waited, key)
 	x := decisionOn(slot.Task, slot.At.UTC(), string(slot.Decision), m.named(slot.Reason))
 	x.At, x.Last, x.Count = m.now, slot.Last.UTC(), slot.Count
-	return m.each(x)
+	return m.told(&x)
 }
 
 // named has a reason name runs by their slots: here their ids say nothing.
@@ -443,7 +459,7 @@ func (m *simulator) finish() error {
 			m.report.Pending++
 			x := decisionOn(slot.Task, slot.At.UTC(), SimPending, m.named(slot.Reason))
 			x.At = m.req.To
-			if err := m.each(x); err != nil {
+			if err := m.told(&x); err != nil {
 				return err
 			}
 		}

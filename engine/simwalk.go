@@ -10,45 +10,46 @@ import (
 	"om/task"
 )
 
-// walker is a steady task that is walked ahead of the simulation, slot by slot for a window of time: one task after the
-// other, which is many times cheaper than to go from one to another with each slot.
+// walker is a steady task that is walked ahead of the simulation, for a window of time: one task after the other, which is many
+// times cheaper than to go from one to another with each slot.
 type walker struct {
 	memo   *memo
 	cal    *schedule.Schedule
 	took   int64 // in microseconds
 	ends   int64 // the end of its last run
-	at     time.Time
-	next   time.Time // the slot after it
-	walked bool      // some slots were
-	landed bool      // it is walked no more
+	at     int64 // its last slot, in seconds
+	next   int64 // the one after it
+	walked bool  // some slots were
+	landed bool  // it is walked no more
 }
 
-// step is a slot of a walker.
-type step struct {
-	at     int64 // in seconds
-	walker int
-}
-
-// walk is a window of time with the slots of all walkers. They are told when their time comes.
+// walk is what goes on with the tasks that are walked ahead. Their slots are told when their time comes.
 type walk struct {
-	fresh  []*memo // have become steady
-	all    []walker
-	steps  []step  // in the order of time
-	told   int     // how many of them are told
-	ends   []int64 // of their runs, in microseconds, in the order of time
-	over   int     // how many of them are over
-	until  time.Time
-	window time.Duration
-	said   Simulated
+	window
 
-	steps2 []step // to sort
-	ends2  []int64
+	fresh []*memo // have become steady
+	all   []walker
+	size  time.Duration // of the next window
+	list  []int64
+
+	landed int          // walkers that are walked no more
+	names  []walkerName // of all of them: what is told needs no more
+	said   Simulated    // of the last step that was told
+	saidAt int64        // its slot
+	took   int64        // its run
+}
+
+// walkerName is what is told of a walker with each of its slots.
+type walkerName struct {
+	service, rid string
+	took         int64
 }
 
 // Windows have about as many slots as fit into the cache of a processor.
 const (
 	firstWindow = time.Minute
-	longWindow  = 7 * 24 * time.Hour
+	longWindow  = 7 * day
+	day         = 24 * time.Hour
 	manySteps   = 1 << 17
 )
 
@@ -56,13 +57,14 @@ const (
 func (m *simulator) walkTo(ctx context.Context, next time.Time) (time.Time, error) {
 	w := &m.walk
 	for next.After(w.until) {
-		m.tellSteps(w.until.UnixMicro() - 1)
+		m.tellWindow()
 		if len(w.all)+len(w.fresh) == 0 {
 			w.until = next
 			break
 		}
-		if ctx.Err() != nil {
-			return next, context.Cause(ctx)
+		if m.failed != nil || ctx.Err() != nil {
+			m.now = w.until
+			return next, cmp.Or(m.failed, context.Cause(ctx))
 		}
 		m.roll()
 		var err error
@@ -77,8 +79,9 @@ func (m *simulator) walkTo(ctx context.Context, next time.Time) (time.Time, erro
 // landFor tells the slots up to a time in which the loop is down, and has all walkers land.
 func (m *simulator) landFor(ctx context.Context, down Span) error {
 	for m.walk.until.Before(down.To) {
-		m.tellSteps(m.walk.until.UnixMicro() - 1)
+		m.tellWindow()
 		if m.failed != nil || ctx.Err() != nil {
+			m.now = m.walk.until
 			return cmp.Or(m.failed, context.Cause(ctx))
 		}
 		m.roll()
@@ -91,34 +94,43 @@ func (m *simulator) roll() {
 	w := &m.walk
 	from := w.until
 	m.countEnds(from.UnixMicro() - 1)
-	w.steps, w.told = w.steps[:0], 0
-	w.ends, w.over = append(w.ends[:0], w.ends[w.over:]...), 0
 	if d, down := m.off(from); down {
 		for i := range w.all {
 			m.land(&w.all[i], from)
 		}
-		w.all, w.until = w.all[:0], d.To
+		w.all, w.names, w.landed = w.all[:0], w.names[:0], 0
+		for _, kind := range m.kinds {
+			kind.steady = false
+		}
+		w.begin(from, d.To)
 		return
 	}
-	w.until = earlier(from.Add(w.window), m.req.To)
-	for _, d := range m.req.Down {
-		if d.From.After(from) {
-			w.until = earlier(w.until, d.From)
-		}
-	}
+	w.begin(from, m.windowEnd(from))
 	m.join(from)
-	until := ceiled(w.until)
 	for i := range w.all {
-		if x := &w.all[i]; !w.walk(x, i, until) {
+		if x := &w.all[i]; !w.walk(x, i) {
 			m.land(x, from)
 		}
 	}
-	w.sort(from.Unix())
 	if n := len(w.steps); n < manySteps/8 {
-		w.window = min(4*w.window, longWindow)
+		w.size = min(4*w.size, longWindow)
 	} else if n > manySteps {
-		w.window = max(w.window/2, time.Second)
+		w.size = max(w.size/2, time.Minute)
 	}
+}
+
+func (m *simulator) windowEnd(from time.Time) time.Time {
+	size := m.walk.size
+	if m.walk.unit == inSeconds {
+		size = min(size, day)
+	}
+	until := earlier(from.Add(size), m.req.To)
+	for _, d := range m.req.Down {
+		if d.From.After(from) {
+			until = earlier(until, d.From)
+		}
+	}
+	return until
 }
 
 func ceiled(t time.Time) int64 {
@@ -131,14 +143,10 @@ func ceiled(t time.Time) int64 {
 // join takes up the tasks that have become steady and of which nothing runs, in the place of those that have landed.
 func (m *simulator) join(from time.Time) {
 	w := &m.walk
-	kept := w.all[:0]
-	for i := range w.all {
-		if !w.all[i].landed {
-			kept = append(kept, w.all[i])
-		}
+	if w.landed > 0 {
+		w.all = slices.DeleteFunc(w.all, func(x walker) bool { return x.landed })
+		w.landed, w.names = 0, w.names[:0]
 	}
-	clear(w.all[len(kept):])
-	w.all = kept
 	later := w.fresh[:0]
 	for _, k := range w.fresh {
 		switch s := k.steady; {
@@ -148,28 +156,39 @@ func (m *simulator) join(from time.Time) {
 			later = append(later, k)
 		default:
 			k.fresh, k.walks, k.queued, k.steady = false, true, false, nil
-			w.all = append(w.all, walker{memo: k, cal: s.cal, took: s.took, ends: s.ends, at: k.cursor.At, next: k.cursor.Next})
+			w.all = append(w.all, walker{memo: k, cal: s.cal, took: s.took, ends: s.ends, at: k.cursor.At.Unix(), next: k.cursor.Next.Unix()})
 		}
 	}
 	w.fresh = later
+	for i := len(w.names); i < len(w.all); i++ {
+		id := &w.all[i].memo.id
+		w.names = append(w.names, walkerName{id.Service, id.RID, w.all[i].took})
+	}
 }
 
 // walk walks a walker to the end of the window. It returns false where a slot comes that has to be decided: the run before
 // it goes on, or it is the last.
-func (w *walk) walk(x *walker, index int, until int64) bool {
-	for {
-		at := x.next.Unix()
-		if at >= until {
-			return true
-		}
-		after, more := x.cal.Next(x.next, x.next)
-		if x.ends > at*1e6 || !more || !after.After(x.next) {
-			return false
-		}
-		w.steps = append(w.steps, step{at, index})
-		x.ends, x.at, x.next, x.walked = at*1e6+x.took, x.next, after, true
-		w.ends = append(w.ends, x.ends)
+func (w *walk) walk(x *walker, index int) bool {
+	until := ceiled(w.until)
+	switch {
+	case x.next >= until:
+		return true
+	case x.ends > x.next*1e6:
+		return false
 	}
+	w.list = x.cal.Slots(append(w.list[:0], x.next), x.next, until)
+	n := len(w.list) - 1
+	for i := 1; i < n; i++ {
+		if w.list[i]*1e6-w.list[i-1]*1e6 < x.took {
+			n = i
+		}
+	}
+	w.add(w.list[:n], index, x.took)
+	if x.next = w.list[n]; n > 0 {
+		x.at, x.walked = w.list[n-1], true
+		x.ends = x.at*1e6 + x.took
+	}
+	return x.next >= until
 }
 
 // land gives a task back to the scheduler, with its last run where that goes on.
@@ -179,42 +198,83 @@ func (m *simulator) land(x *walker, from time.Time) {
 		return
 	}
 	x.landed, k.walks = true, false
-	k.cursor.At, k.cursor.Next = x.at, x.next
+	m.walk.landed++
+	zone := x.cal.Zone().Location()
+	at := time.Unix(x.at, 0).In(zone)
+	if x.walked {
+		k.cursor.At = at
+	}
+	k.cursor.Next = time.Unix(x.next, 0).In(zone)
 	m.db.queue(k)
 	if !x.walked || x.ends <= from.UnixMicro() {
 		return
 	}
 	run := task.Run{
-		ID: m.newID(k.id), Task: k.id, Slot: x.at.UTC(), Origin: task.Scheduled, Attempt: 1, BootID: m.holder.BootID, PID: m.holder.PID, PIDStart: m.holder.PIDStart,
-		StartedAt: x.at.UTC(), QueuedAt: x.at.UTC(),
+		ID: m.newID(k.id), Task: k.id, Slot: at.UTC(), Origin: task.Scheduled, Attempt: 1, BootID: m.holder.BootID, PID: m.holder.PID, PIDStart: m.holder.PIDStart,
+		StartedAt: at.UTC(), QueuedAt: at.UTC(),
 	}
 	m.db.claim(k, run)
 	m.willEnd(simEnd{at: x.ends, id: k.id, run: run.ID, state: task.Complete, start: run.StartedAt, counted: true})
 }
 
+// tellWindow tells the rest of a window. Where nothing was decided in it, its runs are counted all at once.
+func (m *simulator) tellWindow() {
+	w := &m.walk
+	if w.sorted || w.told > 0 || m.failed != nil {
+		m.tellSteps(w.until.UnixMicro() - 1)
+		return
+	}
+	m.count()
+	w.told = len(w.steps)
+	if m.each == nil {
+		return
+	}
+	w.order()
+	for _, s := range w.steps {
+		if m.failed = m.each(m.stepOf(s)); m.failed != nil {
+			return
+		}
+	}
+}
+
 // tellSteps tells the slots up to a moment.
 func (m *simulator) tellSteps(until int64) {
 	w := &m.walk
-	x := &w.said
-	for ; w.told < len(w.steps) && m.failed == nil; w.told++ {
-		s := &w.steps[w.told]
-		at := s.at * 1e6
+	if w.told == len(w.steps) {
+		return
+	}
+	for w.sort(); w.told < len(w.steps) && m.failed == nil; w.told++ {
+		s := w.steps[w.told]
+		at := w.at(s) * 1e6
 		if at > until {
 			break
 		}
-		by := &w.all[s.walker]
 		m.countEnds(at)
 		m.open++
-		slot := time.Unix(s.at, 0).UTC()
-		x.Service, x.Task = by.memo.id.Service, by.memo.id.RID
-		x.At, x.Slot, x.Last, x.Start, x.End = slot, slot, slot, slot, time.UnixMicro(at+by.took).UTC()
-		m.failed = m.started(x)
+		m.failed = m.started(m.stepOf(s))
 	}
+}
+
+// stepOf is what is told of a step. It lasts until the next.
+func (m *simulator) stepOf(s step) *Simulated {
+	w := &m.walk
+	by, x := &w.names[s.walker()], &w.said
+	if at := w.at(s); at != w.saidAt || by.took != w.took {
+		slot := time.Unix(at, 0).UTC()
+		x.At, x.Slot, x.Last, x.Start, x.End = slot, slot, slot, slot, time.UnixMicro(at*1e6+by.took).UTC()
+		w.saidAt, w.took = at, by.took
+	}
+	x.Service, x.Task = by.service, by.rid
+	return x
 }
 
 // countEnds counts the ends up to a moment of runs that the record does not have, and says whether there were any.
 func (m *simulator) countEnds(until int64) (some bool) {
 	w := &m.walk
+	if w.counted {
+		return false
+	}
+	w.sort()
 	for ; w.over < len(w.ends) && w.ends[w.over] <= until; w.over++ {
 		m.open--
 		some = true
@@ -224,50 +284,4 @@ func (m *simulator) countEnds(until int64) (some bool) {
 		some = true
 	}
 	return some
-}
-
-// sort puts the slots and the ends of a window in order. from is before all of them.
-func (w *walk) sort(from int64) {
-	w.steps, w.steps2 = sortBy(w.steps, w.steps2, func(s *step) uint64 { return uint64(s.at - from) })    //nolint:gosec // not negative
-	w.ends, w.ends2 = sortBy(w.ends, w.ends2, func(e *int64) uint64 { return uint64(*e/1e6 - from + 1) }) //nolint:gosec // not negative
-	for i, n := 0, 0; i < len(w.ends); i = n {                                                            // and those of one second
-		sorted := true
-		for n = i + 1; n < len(w.ends) && w.ends[n]/1e6 == w.ends[i]/1e6; n++ {
-			sorted = sorted && w.ends[n-1] <= w.ends[n]
-		}
-		if !sorted {
-			slices.Sort(w.ends[i:n])
-		}
-	}
-}
-
-// sortBy sorts by a key of whole numbers, those with the same key as they were. It returns the sorted and the other slice.
-func sortBy[T any](all, room []T, key func(*T) uint64) (sorted, other []T) {
-	var most uint64
-	for i := range all {
-		most = max(most, key(&all[i]))
-	}
-	if cap(room) < len(all) {
-		room = make([]T, len(all), cap(all))
-	}
-	const bits = 11
-	for shift := 0; most>>shift > 0; shift += bits {
-		var places [1 << bits]int
-		for i := range all {
-			places[key(&all[i])>>shift&(1<<bits-1)]++
-		}
-		n := 0
-		for i, count := range &places {
-			places[i] = n
-			n += count
-		}
-		room = room[:len(all)]
-		for i := range all {
-			p := &places[key(&all[i])>>shift&(1<<bits-1)]
-			room[*p] = all[i]
-			*p++
-		}
-		all, room = room, all
-	}
-	return all, room
 }

@@ -20,23 +20,25 @@ func (s *Schedule) Slots(list []int64, last, until int64) []int64 {
 	return list
 }
 
-// unsettled is how long before and after a clock change a slot may depend on it, in seconds.
-const unsettled = 2 * day
-
-// ticksAfter appends those of the slots after last that no clock change is near to, for a schedule that has nothing but ticks; none
-// for others.
+// ticksAfter appends those of the slots after last that no clock change bears on, for a schedule that has nothing but ticks; none
+// for others. A change bears on the slots before and after it that are nearer than the time by which clocks are set.
 func (s *Schedule) ticksAfter(list []int64, last, until int64) []int64 {
-	if len(s.clauses) != 1 || s.limits != nil || s.clauses[0].kind != ticks {
+	if len(s.clauses) != 1 || s.clauses[0].kind != ticks || s.limits != nil && last < s.limits.from {
 		return list
 	}
 	c, z := &s.clauses[0], s.zone
 	late := s.late(c)
 	from := last - late + 1
 	i := z.at(from)
-	if from < unsettled || from < z.starts[i]+unsettled {
+	was, is := z.change(i)
+	if from < 0 || from < z.starts[i]+max(is-was, was-is) {
 		return list
 	}
-	end := min(z.end(i), endOfTime-late) - unsettled
+	was, is = z.change(i + 1)
+	end := min(z.end(i)-max(is-was, was-is), endOfTime-late-2*day)
+	if s.limits != nil {
+		end = min(end, s.limits.until-late)
+	}
 	offset := int64(z.offsets[i])
 	return s.ticksFrom(list, c, from+offset, min(end, until-late)+offset, end+offset, late-offset)
 }

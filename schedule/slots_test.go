@@ -22,11 +22,20 @@ func TestSlots(t *testing.T) {
 			if choice%5 == 4 {
 				o.Spread = time.Duration(choice) * 9 * time.Hour
 			}
+			last := begins[(i+choice)%len(begins)] + int64(choice*choice*3571)
+			if _, end := time.Unix(last, 0).In(o.Zone.Location()).ZoneBounds(); choice%4 > 0 && !end.IsZero() {
+				last = end.Unix() + int64(choice-36)*1800 - 1 // near a clock change
+			}
+			if choice%3 == 1 {
+				o.Boot = time.Unix(last-5000, 0)
+			}
+			if choice%11 == 3 {
+				o.NotBefore, o.NotAfter = time.Unix(last+40*86400, 0), time.Unix(last+400*86400, 0)
+			}
 			s, err := schedule.Parse(text, o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			last := begins[(i+choice)%len(begins)] + int64(choice*choice*3571)
 			steps := stepped(s, last, 100)
 			for n := 1; n < len(steps); n = n*2 + 1 {
 				for _, until := range [2]int64{steps[n], steps[n] - 1} {
