@@ -349,9 +349,9 @@ func (v *view) ownCursor(ctx context.Context) error {
 	switch {
 	case i < 0:
 		v.before.At = time.Time{} // it is entered with the first decision
-	case all[i].Digest != v.cached.Digest: // of this node it is as of when it saw the file first
+	case all[i].Digest != v.cached.Digest:
 		v.before = all[i]
-		v.after.At = later(v.cached.At, all[i].At)
+		v.after = v.takenOver(v.l.svc, all[i], v.cached)
 	default:
 		v.before = all[i]
 		v.after = all[i]

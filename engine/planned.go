@@ -189,13 +189,7 @@ func (s *scheduler) cursors(ctx context.Context, l *looked) ([]task.Cursor, erro
 
 // cursorOf is the cursor on record, or for a schedule that no tick has seen one that would begin now.
 func (s *scheduler) cursorOf(svc *service.Service, t *task.Task, cursors []task.Cursor) task.Cursor {
-	digest := planDigest(svc, t)
-	for _, c := range cursors {
-		if c.Task == t.ID && c.Digest == digest {
-			return c
-		}
-	}
-	return task.Cursor{Task: t.ID, Digest: digest, At: s.seen(t)}
+	return s.inRecord(svc, task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.seen(t)}, cursors)
 }
 
 // nextStart is when the task is due next by its schedule: now, where a slot is outstanding.

@@ -25,6 +25,13 @@ func (s *Service) Alone() bool { return s.place.alone }
 // nodes can agree on no other. It is "" where that is no name, but a pattern or a label that several may fit.
 func (s *Service) One() string { return s.place.one }
 
+// Others are the other nodes that the lists of the service name, in lower case. Patterns and labels name none.
+func (s *Service) Others() []string {
+	return slices.DeleteFunc(slices.Clone(s.place.known), func(word string) bool {
+		return isPattern(word) || strings.EqualFold(word, s.place.node)
+	})
+}
+
 // surround notes which other nodes the service has.
 func (p *place) surround(n *Node, nodes, drp, flex []string) {
 	listed := slices.Concat(nodes, drp)

@@ -370,7 +370,7 @@ var taskRows = [...]row{
 	{
 		name: "run_times", kind: kindInt, least: 1, most: 1000000000, from: same, example: "1",
 		field: func(t *task.Task) any { return &t.Plan.RunTimes },
-		text:  "After how many scheduled runs the schedule ends.",
+		text:  "After how many scheduled runs the schedule ends. They are counted in the record that has them: where the service has its own (state), on all nodes together. An edited schedule counts anew.",
 	},
 	{
 		name: "schedule", kind: kindSchedule, from: "run_schedule", example: "~01:00-05:00 mon-fri",
