@@ -141,9 +141,10 @@ func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 		return false
 	}
 	s.tellGivenUp(ctx, v, t.Run)
-	s.tellSlots(&v.t, v.slots, s.now)
+	told := neighbors(v.slots)
+	s.tellSlots(&v.t, told, s.now)
 	s.tellIdle(ctx, v)
-	for _, slot := range v.slots {
+	for _, slot := range told {
 		if slot.Decision != task.SlotRun {
 			s.report.Slots = append(s.report.Slots, slot)
 		}

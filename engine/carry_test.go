@@ -365,7 +365,7 @@ func TestQueueCostsWhatItsHeadCosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if waiting, err := db.Pending(t.Context(), task.ID{Service: "s", RID: "task#0"}); err != nil || len(waiting) < 15 {
+	if waiting, err := db.Pending(t.Context(), task.ID{Service: "s", RID: "task#0"}, 0); err != nil || len(waiting) < 15 {
 		t.Errorf("%d wait, %v", len(waiting), err)
 	}
 }

@@ -184,17 +184,6 @@ func (v *view) outstanding(ctx context.Context, x *Explanation, backlog schedule
 	return check, nil
 }
 
-// firstWaiting is the first slot of a task that waits still; its Count is 0 where there is none.
-func (v *view) firstWaiting(ctx context.Context) (task.Slot, error) {
-	pending, err := v.l.db.Pending(ctx, v.before.Task)
-	for _, slot := range pending {
-		if v.overdue(slot) == "" {
-			return slot, err
-		}
-	}
-	return task.Slot{}, err
-}
-
 // whyNotDue says why no slot is outstanding.
 func whyNotDue(cal *schedule.Schedule, cursor time.Time, x *Explanation, missed int) string {
 	since := local(cal, cursor)

@@ -154,18 +154,34 @@ func (m *memory) Hasten(_ context.Context, tasks []task.ID, at time.Time) error 
 	return nil
 }
 
-// Pending is as of state.DB.
-func (m *memory) Pending(_ context.Context, id task.ID) ([]task.Slot, error) {
+// Pending is as of state.DB, of one task.
+func (m *memory) Pending(_ context.Context, id task.ID, limit int) ([]task.Slot, error) {
+	k := m.tasks[id]
+	if k == nil {
+		return nil, nil
+	}
+	if limit <= 0 || limit > len(k.pending) {
+		limit = len(k.pending)
+	}
+	return slices.Clone(k.pending[:limit]), nil
+}
+
+// CountPending is as of state.DB.
+func (m *memory) CountPending(_ context.Context, id task.ID, after time.Time, limit int) (n int, err error) {
 	if k := m.tasks[id]; k != nil {
-		return slices.Clone(k.pending), nil
+		i, _ := slices.BinarySearchFunc(k.pending, after.Add(1), func(s task.Slot, at time.Time) int { return s.At.Compare(at) })
+		n = min(len(k.pending)-i, limit)
 	}
-	var all []task.Slot
-	if id == (task.ID{}) {
-		for _, k := range m.waits {
-			all = append(all, k.pending...)
-		}
+	return n, nil
+}
+
+// Heads is as of state.DB.
+func (m *memory) Heads(context.Context) ([]task.Slot, error) {
+	heads := make([]task.Slot, len(m.waits))
+	for i, k := range m.waits {
+		heads[i] = k.pending[0]
 	}
-	return all, nil
+	return heads, nil
 }
 
 // Decide is as of state.DB: nobody else decides, so that no turn is stale and no run is in the way that was not seen.
@@ -354,8 +370,9 @@ func (m *memory) Holders(_ context.Context, name string) (all []state.Hold, err 
 
 // Release is as of state.DB.
 func (m *memory) Release(_ context.Context, runIDs ...string) error {
-	if len(m.holds) > 0 {
+	if n := len(m.holds); n > 0 {
 		m.holds = slices.DeleteFunc(m.holds, func(h state.Hold) bool { return slices.Contains(runIDs, h.Run.ID) })
+		m.sim.s.freed = m.sim.s.freed || len(m.holds) < n
 	}
 	return nil
 }

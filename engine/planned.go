@@ -253,7 +253,7 @@ func (s *scheduler) decision(ctx context.Context, l *looked, t *task.Task) (task
 
 // waiting tells what waits for a task.
 func (s *scheduler) waiting(ctx context.Context, db record, c task.Cursor) (list []string, err error) {
-	slots, err := db.Pending(ctx, c.Task)
+	slots, err := db.Pending(ctx, c.Task, 0)
 	for _, slot := range slots {
 		list = append(list, slot.At.UTC().Format(time.RFC3339)+" "+slot.Reason)
 	}

@@ -20,7 +20,9 @@ type record interface {
 	Rewind(ctx context.Context, at time.Time, again []task.ID) ([]task.ID, error)
 	Place(ctx context.Context, services map[string][]task.Cursor) error
 	Decide(ctx context.Context, turns []state.Turn, alive func(task.Run) bool) ([]state.Taken, error)
-	Pending(ctx context.Context, id task.ID) ([]task.Slot, error)
+	Pending(ctx context.Context, id task.ID, limit int) ([]task.Slot, error)
+	CountPending(ctx context.Context, id task.ID, after time.Time, limit int) (int, error)
+	Heads(ctx context.Context) ([]task.Slot, error)
 	Slots(ctx context.Context, q state.Query, decisions ...task.SlotDecision) ([]task.Slot, error)
 	Decline(ctx context.Context, x task.Decline) error
 

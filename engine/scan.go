@@ -390,55 +390,6 @@ func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	return s.settleFiles(ctx, cursors, nil, gone)
 }
 
-// abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the
-// services that were changed.
-func (s *scheduler) abandon(ctx context.Context, cursors map[string][]task.Cursor) error {
-	if len(cursors) == 0 {
-		return nil
-	}
-	waiting, err := s.node.Pending(ctx, task.ID{})
-	if err != nil {
-		return err
-	}
-	turns := map[task.ID]*state.Turn{}
-	for _, slot := range waiting {
-		placed, changed := cursors[slot.Task.Service]
-		if !changed || slices.ContainsFunc(placed, func(c task.Cursor) bool { return c.Task == slot.Task && !c.Next.IsZero() }) {
-			continue
-		}
-		if turns[slot.Task] == nil {
-			before, err := s.cursor(ctx, slot.Task)
-			if err != nil {
-				return err
-			}
-			turns[slot.Task] = &state.Turn{Before: before, After: before}
-		}
-		slot.Evidence = s.abandoned(slot)
-		slot.Decision, slot.Reason, slot.RunID = task.SlotExpired, slot.Reason+", until "+goneText, ""
-		turns[slot.Task].Slots = append(turns[slot.Task].Slots, slot)
-		s.report.Slots = append(s.report.Slots, slot)
-	}
-	for _, turn := range turns {
-		if _, err := s.node.Decide(ctx, []state.Turn{*turn}, s.alive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const goneText = "its task had no schedule any more"
-
-// cursor is that of a task as it is on record; without a time where there is none.
-func (s *scheduler) cursor(ctx context.Context, id task.ID) (task.Cursor, error) {
-	all, err := s.node.Cursors(ctx, id.Service)
-	for _, c := range all {
-		if c.Task == id {
-			return c, err
-		}
-	}
-	return task.Cursor{Task: id}, err
-}
-
 // otherwise is what files are read with besides their text: where it has changed, all are read again, by a newer
 // om too, and after a start of the host, which schedules may wait for.
 func (s *scheduler) otherwise() string {

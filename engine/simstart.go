@@ -420,7 +420,7 @@ func (m *simulator) takes(ctx context.Context, db *state.DB, t *task.Task) (time
 
 // resume enters what goes on in a record: slots that wait, and runs in progress, of the tasks that are simulated.
 func (m *simulator) resume(ctx context.Context, host *Engine, db *state.DB) error {
-	pending, err := db.Pending(ctx, task.ID{})
+	pending, err := db.Pending(ctx, task.ID{}, 0)
 	if err != nil {
 		return err
 	}

@@ -105,6 +105,3 @@ func (m *simulator) unsteady(k *memo) {
 type quietEnd int64
 
 func (a quietEnd) before(b quietEnd) bool { return a < b } //nolint:unused // heap4 uses it
-
-// quieten counts the ends of runs that the record does not have. What waits is looked at then, as at each end of a run.
-func (m *simulator) quieten() { m.s.endings.over = m.countEnds(m.now.UnixMicro()) }

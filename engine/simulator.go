@@ -229,21 +229,8 @@ func (m *simulator) next(ctx context.Context) (time.Time, error) {
 	if next.IsZero() {
 		next = m.req.To
 	}
-	waits := len(m.db.waits) > 0
-	if len(m.ends) > 0 && (m.urgent > 0 || waits || len(m.walk.all) > 0) {
+	if len(m.ends) > 0 && (m.urgent > 0 || len(m.db.waits) > 0 || len(m.walk.all) > 0) {
 		next = earlier(next, time.UnixMicro(m.ends[0].at).UTC())
-	}
-	if w := &m.walk; waits { // for what is looked at at each end of a run
-		if len(m.quiet) > 0 {
-			next = earlier(next, time.UnixMicro(int64(m.quiet[0])).UTC())
-		}
-		w.sort()
-		if w.over < len(w.ends) {
-			next = earlier(next, time.UnixMicro(w.ends[w.over]).UTC())
-		}
-		if w.told < len(w.steps) {
-			next = earlier(next, time.Unix(w.at(w.steps[w.told]), 0).UTC())
-		}
 	}
 	return later(earlier(next, m.req.To), m.now), err
 }
@@ -262,7 +249,7 @@ func (m *simulator) turn(ctx context.Context, at time.Time, restart bool) error 
 	*s.report = TickReport{At: at, Started: s.report.Started[:0], Slots: s.report.Slots[:0], Ended: s.report.Ended[:0]}
 	m.given = m.given[:0]
 	s.sinceLast()
-	m.quieten()
+	m.countEnds(at.UnixMicro())
 	if err := m.settle(ctx); err != nil {
 		return err
 	}

@@ -268,20 +268,17 @@ func (m *simulator) stepOf(s step) *Simulated {
 	return x
 }
 
-// countEnds counts the ends up to a moment of runs that the record does not have, and says whether there were any.
-func (m *simulator) countEnds(until int64) (some bool) {
+// countEnds counts the ends up to a moment of runs that the record does not have. Nothing waits for them.
+func (m *simulator) countEnds(until int64) {
 	w := &m.walk
 	if w.counted {
-		return false
+		return
 	}
 	w.sort()
 	for ; w.over < len(w.ends) && w.ends[w.over] <= until; w.over++ {
 		m.open--
-		some = true
 	}
 	for ; len(m.quiet) > 0 && int64(m.quiet[0]) <= until; m.quiet.pop() {
 		m.open--
-		some = true
 	}
-	return some
 }

@@ -13,42 +13,6 @@ import (
 	"om/task"
 )
 
-// decidePending looks at the slots that wait, the oldest first.
-func (v *view) decidePending(ctx context.Context) error {
-	slots, err := v.l.db.Pending(ctx, v.before.Task)
-	if err != nil {
-		return err
-	}
-	v.waiting = len(slots)
-	queues := false // then so does each one after it: they need no look, and no row
-	for _, slot := range slots {
-		v.waiting--
-		if reason := v.overdue(slot); reason != "" {
-			v.expiring(slot)
-			v.add(slot.At, task.SlotExpired, reason, "")
-			continue
-		}
-		if queues {
-			v.waiting++
-			continue
-		}
-		if err := v.try(ctx, attempt{slot: slot.At, origin: v.originOf(slot.At), number: 1, waited: slot.Reason}); err != nil {
-			return err
-		}
-		queues = v.queued()
-	}
-	return nil
-}
-
-// queued says that the slot that was looked at last waits for the end of a run.
-func (v *view) queued() bool {
-	if len(v.slots) == 0 {
-		return false
-	}
-	last := v.slots[len(v.slots)-1]
-	return last.Decision == task.SlotPending && strings.HasPrefix(last.Reason, "queued: ")
-}
-
 // overdue says why a slot waits no longer; "" while it does.
 func (v *view) overdue(slot task.Slot) string {
 	if d := v.t.Plan.Deadline; d > 0 && v.now.After(slot.At.Add(d)) {

@@ -134,7 +134,7 @@ func TestReplaceAndALock(t *testing.T) {
 	if got := v.decided("task#0"); got[task.SlotPending] != 1 || got[task.SlotSkip] != 9 || len(v.starts) > 0 {
 		t.Errorf("%v, %d starts", got, len(v.starts))
 	}
-	pending, err := db.Pending(t.Context(), task.ID{})
+	pending, err := db.Pending(t.Context(), task.ID{}, 0)
 	if err != nil || len(pending) != 1 || !strings.HasPrefix(pending[0].Reason, "queued: lock tape") {
 		t.Errorf("%+v, %v", pending, err)
 	}

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -152,6 +151,7 @@ type scheduler struct {
 	guarding *guard    // of runs in progress
 	endings  *endings  // of runs that are replaced, or have lost what they need
 	replaced []task.ID // their tasks
+	long     []task.ID // tasks with more slots to give up than a look does
 	loops    bool      // there are turns to come: no end is waited for
 }
 
@@ -277,34 +277,6 @@ func (s *scheduler) recover(ctx context.Context, db record) error {
 	return errors.Join(err, s.hasten(ctx))
 }
 
-// hasten has the tasks looked at now whose slots wait for the end of a run, where one has ended.
-func (s *scheduler) hasten(ctx context.Context) error {
-	if freed := s.takeFreed(); !freed && len(s.report.Ended)+len(s.report.Lost) == 0 && !s.endings.some() {
-		return nil
-	}
-	var waiting []task.ID
-	for _, db := range s.reachable(ctx) {
-		pending, err := db.Pending(ctx, task.ID{})
-		if err != nil {
-			return err
-		}
-		locks := map[string]bool{}
-		for _, slot := range pending {
-			if name, ok := strings.CutPrefix(slot.Reason, "queued: lock "); ok { // one end frees one place
-				name, _, _ = strings.Cut(name, " ")
-				if locks[name] {
-					continue
-				}
-				locks[name] = true
-			}
-			if !strings.HasPrefix(slot.Reason, "requirement") {
-				waiting = append(waiting, slot.Task)
-			}
-		}
-	}
-	return s.node.Hasten(ctx, waiting, s.now)
-}
-
 // reachable are the records that have slots to decide.
 func (s *scheduler) reachable(ctx context.Context) (all []record) {
 	if s.sim != nil {
@@ -367,9 +339,13 @@ const (
 )
 
 // due looks at each task that is due once. A slot that replaces a run waits for the end of that: a tick waits
-// with it, and looks at the task again; a loop goes on, and is told of the end.
+// with it, and looks at the task again; a loop goes on, and is told of the end. Nor does a loop wait for what is left of a long
+// queue.
 func (s *scheduler) due(ctx context.Context) error {
-	if err := s.dueOnce(ctx); err != nil || s.replaced == nil || s.loops {
+	if err := s.dueOnce(ctx); err != nil || s.loops {
+		return err
+	}
+	if err := s.shorten(ctx); err != nil || s.replaced == nil {
 		return err
 	}
 	s.endings.wait(s.aliveNow)

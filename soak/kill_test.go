@@ -129,7 +129,7 @@ func (w *world) settled() bool {
 		if err != nil {
 			w.Fatal(err)
 		}
-		pending, err := db.Pending(context.Background(), task.ID{})
+		pending, err := db.Pending(context.Background(), task.ID{}, 0)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -236,7 +236,7 @@ func TestPendingSlots(t *testing.T) {
 	}})
 	pending := func() string {
 		t.Helper()
-		all, err := d.Pending(context.Background(), id("task#0"))
+		all, err := d.Pending(context.Background(), id("task#0"), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -497,5 +497,29 @@ func TestDecideStillborn(t *testing.T) {
 	}
 	if got, err := d.Run(ctx, run.ID); err != nil || got.State != task.Failed || !got.Slot.Equal(slot) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// The first slot that waits of each task, in as many steps as there are tasks.
+func TestHeads(t *testing.T) {
+	d := open(t)
+	for _, rid := range []string{"task#0", "task#1", "task#2"} {
+		slots := []task.Slot{slot(task.SlotPending, 1, "a"), slot(task.SlotSkip, 2, "b"), slot(task.SlotPending, 3, "c"), slot(task.SlotPending, 4, "d")}
+		if rid == "task#1" {
+			slots = slots[1:2]
+		}
+		decide(t, d, state.Turn{After: at(rid, 4), Slots: slots})
+	}
+	heads, err := d.Heads(context.Background())
+	if err != nil || len(heads) != 2 || heads[0].Task != id("task#0") || heads[1].Task != id("task#2") || heads[1].Reason != "a" {
+		t.Errorf("%+v, %v", heads, err)
+	}
+	for limit, want := range map[int]int{0: 0, 1: 1, 5: 2} {
+		if n, err := d.CountPending(context.Background(), id("task#0"), minute(1), limit); err != nil || n != want {
+			t.Errorf("up to %d: %d, %v", limit, n, err)
+		}
+	}
+	if some, err := d.Pending(context.Background(), id("task#2"), 2); err != nil || len(some) != 2 || some[1].Reason != "c" {
+		t.Errorf("%+v, %v", some, err)
 	}
 }

@@ -83,12 +83,13 @@ func (d *DB) expiredByTask(ctx context.Context, r Retention, yield func([]Expiry
 	}
 }
 
-// taskAfter returns the first task with runs after id.
+// taskAfter returns the first task with runs after id. A blob is after every id: without a bound for all columns of the index
+// SQLite would read each run of the task before.
 func (d *DB) taskAfter(ctx context.Context, id task.ID) (next task.ID, ok bool, err error) {
 	err = d.read(ctx, 2, func(v row) error {
 		next, ok = task.ID{Service: v.text(0), RID: v.text(1)}, true
 		return nil
-	}, "SELECT service,rid FROM run WHERE (service,rid)>(?,?) ORDER BY service,rid LIMIT 1", id.Service, id.RID)
+	}, "SELECT service,rid FROM run WHERE (service,rid,id)>(?,?,x'') ORDER BY service,rid,id LIMIT 1", id.Service, id.RID)
 	return next, ok, err
 }
 
@@ -240,7 +241,7 @@ const oldSlots = "FROM slot WHERE service=?1 AND rid=?2 AND slot<?3 AND slot_las
 // which task that is, none after the last, and whether it has more.
 func (d *DB) PruneSlots(ctx context.Context, after task.ID, before time.Time) (id task.ID, more bool, err error) {
 	err = d.read(ctx, 2, func(v row) error { id = task.ID{Service: v.text(0), RID: v.text(1)}; return nil },
-		"SELECT service,rid FROM slot WHERE (service,rid)>(?,?) ORDER BY service,rid LIMIT 1", after.Service, after.RID)
+		"SELECT service,rid FROM slot WHERE (service,rid,slot)>(?,?,9223372036854775807) ORDER BY service,rid,slot LIMIT 1", after.Service, after.RID)
 	if err != nil || id == (task.ID{}) {
 		return id, false, err
 	}

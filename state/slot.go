@@ -19,8 +19,10 @@ const (
 	slotFrom = "SELECT " + slotColumns + " FROM slot"
 	// The index is named: without figures about the table SQLite does not know that few wait.
 	pendingFrom = slotFrom + " INDEXED BY slot_pending"
-	pendingTask = pendingFrom + " WHERE decision='pending' AND service=? AND rid=? ORDER BY slot"
-	pendingAll  = pendingFrom + " WHERE decision='pending' ORDER BY service,rid,slot"
+	pendingTask = pendingFrom + " WHERE decision='pending' AND service=? AND rid=? ORDER BY slot LIMIT ?"
+	pendingAll  = pendingFrom + " WHERE decision='pending' ORDER BY service,rid,slot LIMIT ?"
+	// The bound has all columns of the index: of two SQLite would read each slot of the task that they name.
+	pendingHead = pendingFrom + " WHERE decision='pending' AND (service,rid,slot)>(?,?,9223372036854775807) ORDER BY service,rid,slot LIMIT 1"
 	slotUpTo    = slotFrom + " WHERE service=? AND rid=? AND slot<=? ORDER BY slot DESC LIMIT 1"
 )
 
@@ -52,12 +54,37 @@ func readSlot(v row) task.Slot {
 	}
 }
 
-// Pending returns the slots of a task that wait for their decision, oldest first; of all tasks where id is none.
-func (d *DB) Pending(ctx context.Context, id task.ID) ([]task.Slot, error) {
-	if id == (task.ID{}) {
-		return d.slots(ctx, pendingAll)
+// Pending returns the slots of a task that wait for their decision, oldest first; of all tasks where id is none. They are at
+// most limit, or all where that is 0.
+func (d *DB) Pending(ctx context.Context, id task.ID, limit int) ([]task.Slot, error) {
+	if limit <= 0 {
+		limit = -1
 	}
-	return d.slots(ctx, pendingTask, id.Service, id.RID)
+	if id == (task.ID{}) {
+		return d.slots(ctx, pendingAll, int64(limit))
+	}
+	return d.slots(ctx, pendingTask, id.Service, id.RID, int64(limit))
+}
+
+// CountPending counts the slots of a task that wait and are after an instant, up to a limit.
+func (d *DB) CountPending(ctx context.Context, id task.ID, after time.Time, limit int) (n int, err error) {
+	err = d.read(ctx, 1, func(v row) error { n = int(v.num(0)); return nil },
+		"SELECT count(*) FROM (SELECT 1 FROM slot INDEXED BY slot_pending WHERE decision='pending' AND service=? AND rid=? AND slot>? LIMIT ?)",
+		id.Service, id.RID, instant(after), int64(limit))
+	return n, err
+}
+
+// Heads returns the oldest slot that waits of each task that has one, in the time of as many questions: however many wait
+// behind it.
+func (d *DB) Heads(ctx context.Context) (heads []task.Slot, err error) {
+	var last task.ID
+	for {
+		some, err := d.slots(ctx, pendingHead, last.Service, last.RID)
+		if err != nil || len(some) == 0 {
+			return heads, err
+		}
+		heads, last = append(heads, some[0]), some[0].Task
+	}
 }
 
 // Slots returns the slots that q chooses, newest first; decisions limits them to some, none for all.
