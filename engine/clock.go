@@ -22,6 +22,9 @@ type clockReading struct {
 	Up   time.Duration // since the start of the host, suspended time too
 	Boot string        // which start that was
 
+	Pace time.Duration       `json:",omitzero"`  // since the tick before
+	Here map[string]presence `json:",omitempty"` // services that are seen active here, before and at slots that only one node may decide
+
 	// What later ticks have to know of slots that were due by then, and are not decided.
 	Gap  delay            `json:",omitzero"`  // the last time that nobody looked, or could decide
 	Late map[string]delay `json:",omitempty"` // tasks that were put off, by their names
@@ -39,7 +42,16 @@ func (s *scheduler) reading() clockReading {
 			delete(s.last.Late, name)
 		}
 	}
-	return clockReading{s.began, s.up, s.bootID, s.gap, s.last.Late}
+	r := clockReading{At: s.began, Up: s.up, Boot: s.bootID, Gap: s.gap, Late: s.last.Late, Here: s.last.Here}
+	if !s.loops && !s.last.At.IsZero() {
+		r.Pace = max(0, s.began.Sub(s.last.At))
+	}
+	for path, p := range r.Here {
+		if s.now.Sub(p.Last) > 2*s.lapse() {
+			delete(r.Here, path)
+		}
+	}
+	return r
 }
 
 func later(a, b time.Time) time.Time {
@@ -208,6 +220,9 @@ func (s *scheduler) readClockOnly(ctx context.Context) error {
 		return err
 	}
 	s.peak = later(s.peak, s.last.At)
+	if s.last.Boot != s.bootID {
+		s.last.Here = nil
+	}
 	s.sinceLast()
 	return nil
 }

@@ -144,7 +144,12 @@ func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t
 	for _, clause := range clauses(cal, c.At, s.now, last.IsZero()) {
 		x.Clauses = append(x.Clauses, ClauseSaid(clause))
 	}
+	elsewhere, some := s.maybeElsewhere(l.svc, t, cal, c.At)
+	if some {
+		c.At = cal.Decided(elsewhere.Last, s.since(l.svc, t))
+	}
 	backlog := cal.Backlog(c.At, s.now, s.catchupOf(t))
+	backlog.Missed += elsewhere.Count
 	x.Next = nextSlot(cal, c, s.now)
 	if ranOut(t, c.Runs+len(backlog.Due)) {
 		x.Next = time.Time{}

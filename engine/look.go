@@ -25,6 +25,8 @@ type looked struct {
 	avail  task.Status
 	probed bool
 
+	probedAt time.Time // when that was over
+
 	former      []task.Run // that go on in records that it had before
 	formerKnown bool
 }
@@ -155,7 +157,7 @@ func (s *scheduler) inactive(ctx context.Context, l *looked) (string, error) {
 			return "", err
 		}
 		l.avail, _ = resource.Aggregate(p.Probe(ctx, l.svc.Resources))
-		l.probed = true
+		l.probed, l.probedAt = true, s.Now()
 	}
 	if l.avail == task.Up || l.avail == task.Warn {
 		return "", nil
@@ -328,7 +330,9 @@ func (v *view) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	v.away, err = v.scheduler.away(ctx, v.l, &v.t)
+	if v.away, err = v.scheduler.away(ctx, v.l, &v.t); err == nil && v.single(v.l.svc, &v.t) {
+		v.present(v.l.svc.Path, v.away == "", v.l.probedAt)
+	}
 	return err
 }
 
@@ -381,6 +385,7 @@ func (v *view) decideAll(ctx context.Context) error {
 	if err := v.countEnd(ctx); err != nil {
 		return err
 	}
+	v.leaveElsewhere()
 	if err := v.decideFresh(ctx); err != nil {
 		return err
 	}
@@ -410,7 +415,7 @@ func (v *view) next() time.Time {
 	next := time.Time{}
 	if !ranOut(&v.t, v.after.Runs) {
 		if at, ok := v.cal.Next(v.after.At, v.after.At); ok {
-			next = at
+			next = v.lookBefore(at)
 		}
 	}
 	for _, at := range [2]time.Time{v.again, v.after.Retry.At} {

@@ -320,7 +320,7 @@ func (r *runner) count(ctx context.Context, t *task.Task, run task.Run) error {
 		}
 		after := c
 		after.At = run.StartedAt
-		after.Next = r.nextLook(r.svc, t, after)
+		after.Next = r.seeFirst(r.svc, t, r.nextLook(r.svc, t, after), r.Now())
 		if err = r.movesTo(ctx, run.StartedAt); err != nil {
 			return err
 		}

@@ -449,7 +449,7 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 		} else {
 			c.At = later(s.seen(t), s.ahead[t.ID])
 		}
-		c.Next = s.sooner(svc, t, c, c.Next)
+		c.Next = s.seeFirst(svc, t, s.sooner(svc, t, c, c.Next), s.now)
 		cursors = append(cursors, c)
 	}
 	return cursors
@@ -472,6 +472,9 @@ func planDigest(svc *service.Service, t *task.Task) string {
 	for _, word := range t.Plan.RunOn {
 		text = append(append(text, word...), 1)
 	}
+	if notChosen(svc, t) {
+		text = append(text, 2)
+	}
 	text = strconv.AppendInt(text, int64(t.Spread), 10)
 	text = strconv.AppendInt(append(text, 0), int64(t.Plan.RunTimes), 10)
 	for _, yes := range [...]bool{t.Random, t.Disable, t.Confirmation, t.Interactive} {
@@ -479,6 +482,19 @@ func planDigest(svc *service.Service, t *task.Task) string {
 	}
 	_, _ = h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// notChosen says that run_on has its slots run on other nodes of the service, wherever that is active. Who is chosen by an
+// edit begins then.
+func notChosen(svc *service.Service, t *task.Task) bool {
+	on := t.Plan.RunOn
+	if len(on) == 0 || !svc.Several() || on[0] == service.OnActive || on[0] == service.OnAll {
+		return false
+	}
+	if on[0] == service.OnAny {
+		on = []string{svc.One()}
+	}
+	return !svc.On(on)
 }
 
 // neverScheduled says why a task has no slots though it may have a schedule; "" if it has.
