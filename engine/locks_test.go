@@ -204,3 +204,34 @@ func TestLockOfASupervisorThatDies(t *testing.T) {
 		t.Errorf("started %+v, locks are held by %+v; %v", r.Started, holds, r.Problems)
 	}
 }
+
+// What nobody holds any more is listed no more after the next tick, though nobody wants it: where a tick was killed before the
+// run was claimed, and its supervisor is gone, and where the end of a run was recorded and the lock was not given back.
+func TestLocksOfTheDead(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = *:00\n"})
+	h.tick(0)
+	db, err := h.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(rid string, pid int, start uint64) task.Run {
+		return task.Run{ID: state.NewID(h.now), Task: task.ID{Service: "a", RID: rid}, PID: pid, PIDStart: start}
+	}
+	gone, over, mine := run("task#0", 1<<22+1, 1), run("task#1", os.Getpid(), startOf(t)), run("task#2", os.Getpid(), startOf(t))
+	if over, err = db.Claim(t.Context(), over, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Settle(t.Context(), []task.Outcome{{RunID: over.ID, State: task.Complete, EndedAt: h.now}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range []task.Run{gone, over, mine} {
+		lock := task.Lock{Name: string(rune('a' + i)), Places: 1}
+		if blockers, err := db.Hold(t.Context(), r, []task.Lock{lock}, nil); err != nil || blockers != nil {
+			t.Fatal(blockers, err)
+		}
+	}
+	h.tick(time.Minute)
+	if got := h.holds(); got != "c a/task#2" { // by hand, and about to begin
+		t.Errorf("held: %s", got)
+	}
+}

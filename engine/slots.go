@@ -479,11 +479,12 @@ func (v *view) keepLocks(ctx context.Context) error {
 	return nil
 }
 
-// clearLocks gives back, before this tick takes any lock, what one took that was killed, or could not write, before its
-// runs were claimed: they are on no record, and never will be. Their supervisor may live for long, for other runs. Runs
-// by hand, which have none, take their locks a moment before they are claimed.
+// clearLocks gives back, before this tick takes any lock, what nobody holds any more. A tick that was killed, or could not
+// write, may have taken some before its runs were claimed: they are on no record, and never will be. Their supervisor may
+// be gone, or live for long, for other runs. A power cut may have undone that a run gave them back. Who wants a lock would
+// drop most of that too, but nobody may for long, and what is told of locks is to be true.
 func (s *scheduler) clearLocks(ctx context.Context) {
-	if s.cleared || s.options.DryRun {
+	if s.cleared || s.options.DryRun || s.sim != nil {
 		return
 	}
 	s.cleared = true
@@ -492,17 +493,27 @@ func (s *scheduler) clearLocks(ctx context.Context) {
 		return // the next tick does it
 	}
 	for _, h := range holds {
-		if !s.supervises(h.Run) {
-			continue
-		}
-		l := s.look(ctx, h.Run.Task.Service)
-		if l.db == nil {
-			continue // it is not known
-		}
-		if _, err = l.db.Run(ctx, h.Run.ID); errors.Is(err, task.ErrNotFound) && s.neverCame(ctx, l, h.Run) {
+		if s.isOver(ctx, h.Run) {
 			s.unlock(ctx, h.Run.ID)
 		}
 	}
+}
+
+// isOver says that a run which has locks has ended, or will never begin. Runs by hand, which have no supervisor, take
+// their locks a moment before they are claimed.
+func (s *scheduler) isOver(ctx context.Context, held task.Run) bool {
+	if run, err := s.node.Run(ctx, held.ID); err == nil {
+		return run.State.Final()
+	}
+	if !s.alive(held) {
+		return true
+	}
+	l := s.look(ctx, held.Task.Service)
+	if l.db == nil || !s.supervises(held) {
+		return false // it is not known
+	}
+	run, err := l.db.Run(ctx, held.ID)
+	return err == nil && run.State.Final() || errors.Is(err, task.ErrNotFound) && s.neverCame(ctx, l, held)
 }
 
 // neverCame says that a run that is not in the record of its service is in none: the file may have named another when it

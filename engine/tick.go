@@ -274,6 +274,7 @@ func (s *scheduler) recover(ctx context.Context, db record) error {
 	}
 	lost, err := s.markLost(ctx, db)
 	s.report.Lost = append(s.report.Lost, lost...)
+	s.clearLocks(ctx)
 	return errors.Join(err, s.hasten(ctx))
 }
 

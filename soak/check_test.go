@@ -174,12 +174,6 @@ func (h *history) readRecord(db *state.DB) {
 		h.Fatal(err)
 	}
 	for _, hold := range holds {
-		if h.powerless && h.runs[hold.Run.ID].State.Final() {
-			continue // it is in nobody's way: the next who wants the lock drops it
-		}
-		if _, known := h.runs[hold.Run.ID]; !known && !state.Alive(hold.Run) {
-			continue // so it is where who took it was killed before its run was claimed, and its supervisor is gone
-		}
 		h.fault("lock %s is held by run %s of %s still", hold.Name, hold.Run.ID, hold.Run.Task)
 	}
 }

@@ -46,7 +46,6 @@ type promise struct {
 func newFilm(t *testing.T) *film {
 	t.Helper()
 	f := &film{sweep: newSweep(t, harm{}), runs: map[int]string{}}
-	f.powerless = true
 	f.write("etc/hand.conf", fmt.Sprintf("[task#0]\ncommand = sh -c \"echo $OM_RUN_ID >>%s/hands\"\ncwd = /\nnotify_command = true\nnotify_on = ok\n", f.dir))
 	f.write("etc/cold.conf", "[task#0]\ncommand = true\ncwd = /\n")
 	return f

@@ -44,7 +44,6 @@ type world struct {
 	lenient bool                  // the disk was full: what could not be started is no fault
 	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
 
-	powerless bool // the power was lost: so may be that a lock was given back
 }
 
 // setting is how a clock is set from a moment of the host's on.
