@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -65,7 +66,7 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 		return nil, errAbsent
 	}
 	svc, err := e.Load(path)
-	if err != nil && known && stamp.Good != nil { // the next scan tells
+	if known && stamp.Good != nil && (err != nil || !bytes.Equal(svc.Text, stamp.Good)) { // it may be half of one: the next scan tells
 		return e.lastGood(path, stamp.Good)
 	}
 	return svc, err

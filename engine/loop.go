@@ -341,7 +341,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 		if err := l.watch.follow(); err != nil {
 			report.problem("%v", err)
 		}
-		if err := s.scan(ctx); err != nil {
+		if err := errors.Join(s.scan(ctx), s.endGrace(ctx)); err != nil {
 			return err
 		}
 	}

@@ -138,7 +138,10 @@ func (s *scheduler) abandon(ctx context.Context, cursors map[string][]task.Curso
 		if !changed || slices.ContainsFunc(placed, func(c task.Cursor) bool { return c.Task == slot.Task && !c.Next.IsZero() }) {
 			continue
 		}
-		if err := s.abandonAll(ctx, slot.Task); err != nil {
+		if l, kept := s.leftOf(slot.Task); kept && l.Out {
+			continue // it may come back
+		}
+		if err := s.abandonAll(ctx, s.node, slot.Task); err != nil {
 			return err
 		}
 	}
@@ -146,13 +149,13 @@ func (s *scheduler) abandon(ctx context.Context, cursors map[string][]task.Curso
 }
 
 // abandonAll ends the wait of all slots of a task, some at a time.
-func (s *scheduler) abandonAll(ctx context.Context, id task.ID) error {
-	before, err := s.cursor(ctx, id)
+func (s *scheduler) abandonAll(ctx context.Context, db record, id task.ID) error {
+	before, err := cursorIn(ctx, db, id)
 	if err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
-		some, err := s.node.Pending(ctx, id, mostPending)
+		some, err := db.Pending(ctx, id, mostPending)
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -160,7 +163,7 @@ func (s *scheduler) abandonAll(ctx context.Context, id task.ID) error {
 			some[i].Evidence = s.abandoned(some[i])
 			some[i].Decision, some[i].Reason, some[i].RunID = task.SlotExpired, some[i].Reason+", until "+goneText, ""
 		}
-		taken, err := s.node.Decide(ctx, []state.Turn{{Before: before, After: before, Slots: some}}, s.alive)
+		taken, err := db.Decide(ctx, []state.Turn{{Before: before, After: before, Slots: some}}, s.alive)
 		if err != nil || taken[0].Stale {
 			return err
 		}
@@ -172,9 +175,9 @@ func (s *scheduler) abandonAll(ctx context.Context, id task.ID) error {
 
 const goneText = "its task had no schedule any more"
 
-// cursor is that of a task as it is on record; without a time where there is none.
-func (s *scheduler) cursor(ctx context.Context, id task.ID) (task.Cursor, error) {
-	all, err := s.node.CursorsOf(ctx, []task.ID{id})
+// cursorIn is the cursor of a task as it is on record; without a time where there is none.
+func cursorIn(ctx context.Context, db record, id task.ID) (task.Cursor, error) {
+	all, err := db.CursorsOf(ctx, []task.ID{id})
 	if len(all) == 1 {
 		return all[0], err
 	}

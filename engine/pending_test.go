@@ -79,6 +79,10 @@ func TestLongQueueIsOver(t *testing.T) {
 				v.file("s", c.edited)
 			}
 			line.goTo(line.now.Add(2 * time.Minute))
+			if c.edited != "" {
+				v.tickAt()
+				line.goTo(line.now.Add(grace + time.Second))
+			}
 			db, err := v.NodeRecord(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -18,6 +18,7 @@ type record interface {
 	Hasten(ctx context.Context, tasks []task.ID, at time.Time) error
 	RanAfter(ctx context.Context, at time.Time) ([]task.ID, error)
 	Rewind(ctx context.Context, at time.Time, again []task.ID) ([]task.ID, error)
+	Forget(ctx context.Context, id task.ID) error
 	Place(ctx context.Context, services map[string][]task.Cursor) error
 	Decide(ctx context.Context, turns []state.Turn, alive func(task.Run) bool) ([]state.Taken, error)
 	Pending(ctx context.Context, id task.ID, limit int) ([]task.Slot, error)

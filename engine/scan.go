@@ -109,6 +109,9 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 		delete(known, now.Path)
 		return had && !all && sameStamp(was, now)
 	})
+	if _, err = s.leftOver(ctx); err != nil {
+		return err
+	}
 	usable, err := s.rescan(ctx, changed)
 	if err != nil {
 		return err
@@ -135,8 +138,10 @@ type scanned struct {
 	stamp   state.Stamp
 	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
 	err     error            // why it can't be used at all
-	again   bool             // tasks are not in it that were a moment ago: it may be in the middle of a write
+	again   bool             // it may be in the middle of a save
 	cursors []task.Cursor    // nil where they stay as they are, and nothing of it runs
+	back    []task.Task      // that were out of it for a moment
+	bare    []task.ID        // tasks without a schedule, where they had one
 }
 
 // scanBatch is how many files are read before what they say is recorded, while the next are read.
@@ -251,11 +256,14 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 		return f
 	}
 	f.cursors = s.place(f.svc, had)
-	if rest := notIn(f.svc, had); len(rest) > 0 && s.justNow(f.stamp.CTime) {
+	if s.midSave(&f, now, had) {
 		f.again, f.stamp.CTime = true, time.Time{}
-		f.cursors = append(f.cursors, s.hold(rest)...)
-		f.svc = nil
+		f.cursors, f.svc = nil, nil // the version of before goes on
 		return f
+	}
+	f.back = s.cameBack(f.svc, f.cursors)
+	if len(had) > 0 {
+		f.bare = bare(f.svc)
 	}
 	f.stamp.Good = f.svc.Text
 	if s.Node.Metrics == "" {
@@ -310,6 +318,7 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 		if !f.again {
 			s.remember(f.svc, f.cursors)
 		}
+		s.bare = append(s.bare, f.bare...)
 		stamps[i] = f.stamp
 		if f.cursors != nil {
 			cursors[path] = f.cursors
@@ -318,11 +327,23 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 	if err := s.notePeak(ctx); err != nil {
 		return err
 	}
-	return s.settleFiles(ctx, cursors, stamps, nil)
+	err := s.settleFiles(ctx, had, cursors, stamps, nil)
+	if s.bare = nil; err != nil {
+		return err
+	}
+	for _, f := range batch {
+		if err := s.welcome(ctx, f.back); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleFiles records what is known of files now, and the cursors of their tasks.
-func (s *scheduler) settleFiles(ctx context.Context, cursors map[string][]task.Cursor, set []state.Stamp, gone []string) error {
+func (s *scheduler) settleFiles(ctx context.Context, had, cursors map[string][]task.Cursor, set []state.Stamp, gone []string) error {
+	if err := s.keepTaken(ctx, had, cursors); err != nil {
+		return err
+	}
 	if err := s.abandon(ctx, cursors); err != nil {
 		return err
 	}
@@ -364,30 +385,21 @@ func (s *scheduler) gone(ctx context.Context, absent map[string]state.Stamp) ([]
 	return gone, s.node.SetStamps(ctx, since, nil)
 }
 
-// notIn are the cursors of tasks that a service does not have.
-func notIn(svc *service.Service, cursors []task.Cursor) []task.Cursor {
-	return slices.DeleteFunc(slices.Clone(cursors), func(c task.Cursor) bool { _, has := svc.Task(c.Task.RID); return has })
-}
-
-// hold has nobody look at cursors before their file is looked at again.
-func (s *scheduler) hold(cursors []task.Cursor) []task.Cursor {
-	for i := range cursors {
-		cursors[i].Next = later(cursors[i].Next, s.now.Add(aMoment))
-	}
-	return cursors
-}
-
 // forget is for services whose files are gone.
 func (s *scheduler) forget(ctx context.Context, gone []string) error {
 	s.report.Removed = gone
 	if len(gone) == 0 {
 		return nil
 	}
-	cursors := make(map[string][]task.Cursor, len(gone))
+	had, cursors := make(map[string][]task.Cursor, len(gone)), make(map[string][]task.Cursor, len(gone))
 	for _, path := range gone {
-		cursors[path] = nil
+		was, err := s.node.Cursors(ctx, path)
+		if err != nil {
+			return err
+		}
+		had[path], cursors[path] = was, nil
 	}
-	return s.settleFiles(ctx, cursors, nil, gone)
+	return s.settleFiles(ctx, had, cursors, nil, gone)
 }
 
 // otherwise is what files are read with besides their text: where it has changed, all are read again, by a newer
@@ -448,6 +460,7 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 			c = had[k]
 		} else {
 			c.At = later(s.seen(t), s.ahead[t.ID])
+			s.takeUp(&c)
 		}
 		c.Next = s.seeFirst(svc, t, s.sooner(svc, t, c, c.Next), s.now)
 		cursors = append(cursors, c)

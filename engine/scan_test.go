@@ -421,6 +421,11 @@ func TestRemovedForGood(t *testing.T) {
 			if slots, cursors := v.onRecord(); len(cursors) > 0 || len(slots) != 2 {
 				t.Errorf("%+v, %+v", slots, cursors)
 			}
+			if len(r.Slots) > 0 {
+				t.Errorf("it may come back, and %+v", r.Slots)
+			}
+			line.goTo(line.now.Add(grace + time.Second))
+			r = v.tickAt()
 			counts := map[task.SlotDecision]int{}
 			for _, s := range r.Slots {
 				counts[s.Decision] += s.Count

@@ -139,7 +139,10 @@ type scheduler struct {
 	at      int      // the place in it of the one whose turn it is
 	looked  map[string]*looked
 	done    map[task.ID]bool
-	cleared bool // clearLocks was called
+	cleared bool                  // clearLocks was called
+	left    map[string][]leftTask // see leftOver; nil for not read yet
+	bare    []task.ID             // in what is entered, tasks without a schedule that had one
+	leftMu  sync.RWMutex
 	// unsynced says that nothing keeps the clock, and that this was waited for.
 	unsynced bool
 	trusted  sync.Map              // of the folders of files, nil or why not
@@ -222,7 +225,7 @@ func (s *scheduler) tick(ctx context.Context) error {
 	if err := s.readClock(ctx); err != nil {
 		return err
 	}
-	if err := s.scan(ctx); err != nil {
+	if err := errors.Join(s.scan(ctx), s.endGrace(ctx)); err != nil {
 		return err
 	}
 	err := s.decideAndClean(ctx, true)

@@ -167,6 +167,13 @@ func (d *DB) removeCursors(gone map[string]task.Cursor) error {
 	return nil
 }
 
+// Forget removes the cursor of a task, but not its slots and runs.
+func (d *DB) Forget(ctx context.Context, id task.ID) error {
+	return d.write(ctx, "forget", relaxed, func(context.Context) error {
+		return d.removeCursors(map[string]task.Cursor{id.RID: {Task: id}})
+	})
+}
+
 // addCursor enters the cursor of a task that has none. One row a statement: for several, SQLite keeps what
 // would undo them in a file of its own, which costs more than the rows.
 func (d *DB) addCursor(c task.Cursor) error {
