@@ -136,3 +136,23 @@ func TestOnlyWhoseRunHasEnded(t *testing.T) {
 		t.Errorf("looked at %v", due)
 	}
 }
+
+// A long backlog that is all made up for is queued some at a time.
+func TestLongBacklog(t *testing.T) {
+	v, line := atMinute(t, everyMinute+"overlap = queue-all\ncatchup = all\ncatchup_limit = 3000\ncatchup_window = 100d\n")
+	v.tickAt()
+	v.last["task#0"] = time.Hour
+	line.goTo(line.now.Add(5 * 24 * time.Hour))
+	v.tickAt()
+	for range 8 {
+		line.goTo(line.now.Add(time.Minute))
+		if r := v.tickAt(); len(r.Slots) > 4*mostPending {
+			t.Errorf("%d slots were told", len(r.Slots))
+		}
+	}
+	const all = 1 + 5*24*60 + 8
+	got := v.decided("task#0")
+	if got[task.SlotPending]+got[task.SlotRun]+got[task.SlotMissed] != all || got[task.SlotMissed] != 5*24*60-3000 || len(got) != 3 {
+		t.Errorf("%v of %d", got, all)
+	}
+}

@@ -82,9 +82,18 @@ func (v *view) decideFresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if v.run != nil && i+1 < len(backlog.Due) { // one after the other
+		if i+1 == len(backlog.Due) {
+			break
+		}
+		if v.run != nil { // one after the other
 			v.after.At = slot
 			v.lookAgain(soon(v.now))
+			return nil
+		}
+		if len(v.slots) >= mostPending { // some at a time
+			v.after.At = slot
+			v.lookAgain(v.now.Add(time.Second))
+			v.long = append(v.long, v.before.Task)
 			return nil
 		}
 	}
