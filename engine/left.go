@@ -83,33 +83,37 @@ func bare(svc *service.Service) (all []task.ID) {
 
 // keepTaken keeps what tasks have that are out of their files now, or edited. cursors are the new ones.
 func (s *scheduler) keepTaken(ctx context.Context, had, cursors map[string][]task.Cursor) error {
-	n := 0
+	before := 0
 	for _, all := range s.left {
-		n += len(all)
+		before += len(all)
 	}
-	changed := false
+	n := before
 	for path, placed := range cursors {
 		for _, c := range had[path] {
 			i := slices.IndexFunc(placed, func(p task.Cursor) bool { return p.Task == c.Task })
 			if i >= 0 && placed[i].Digest == c.Digest || c.Next.IsZero() && c.Runs == 0 || n >= mostLeft {
 				continue
 			}
-			l, kept := s.leftOf(c.Task)
-			if !kept {
-				l = leftTask{When: s.now, State: s.stateOf(ctx, path), Cursor: c}
-			}
-			if out := i < 0 || slices.Contains(s.bare, c.Task); out != l.Out {
-				l.When, l.Out = s.now, out
-			}
-			s.setLeft(c.Task, &l)
-			changed = true
+			s.keepTask(ctx, c, i < 0 || slices.Contains(s.bare, c.Task))
 			n++
 		}
 	}
-	if !changed {
+	if n == before {
 		return nil
 	}
 	return s.keepLeft(ctx)
+}
+
+// keepTask keeps what a task has, as it was first where it was kept before. out says that it is out of its file.
+func (s *scheduler) keepTask(ctx context.Context, c task.Cursor, out bool) {
+	l, kept := s.leftOf(c.Task)
+	if !kept {
+		l = leftTask{When: s.now, State: s.stateOf(ctx, c.Task.Service), Cursor: c}
+	}
+	if out != l.Out {
+		l.When, l.Out = s.now, out
+	}
+	s.setLeft(c.Task, &l)
 }
 
 // stateOf is the own record of a service as it was read last.
@@ -160,7 +164,11 @@ func (s *scheduler) cameBack(svc *service.Service, cursors []task.Cursor) (back 
 
 // welcome accounts for the slots that came while a task was out of its file: they are not run, for nothing that is new
 // in a file runs by itself.
-func (s *scheduler) welcome(ctx context.Context, back []task.Task) error {
+func (s *scheduler) welcome(ctx context.Context, batch []scanned) error {
+	var back []task.Task
+	for _, f := range batch {
+		back = append(back, f.back...)
+	}
 	for i := range back {
 		t := &back[i]
 		if l, kept := s.leftOf(t.ID); kept {
@@ -184,31 +192,27 @@ func (s *scheduler) missed(ctx context.Context, t *task.Task, l leftTask) error 
 	if err != nil || !l.Out {
 		return err
 	}
-	db := s.node
-	if now := s.look(ctx, t.ID.Service); l.State != "" {
-		if db = now.db; db == nil {
+	db, from := s.node, l.Cursor.At
+	if l.State != "" {
+		if db = s.look(ctx, t.ID.Service).db; db == nil {
 			return nil // it is another node's
 		}
 	}
-	had, err := db.CursorsOf(ctx, []task.ID{t.ID})
-	if err != nil || len(had) == 0 {
+	before, err := cursorIn(ctx, db, t.ID)
+	if err != nil || before.At.IsZero() {
 		return err
 	}
-	from, after := had[0].At, had[0]
-	if db == s.node {
-		from = l.Cursor.At
+	if db != s.node {
+		from = before.At
 	}
 	newest, older, ok := cal.Latest(from, s.now)
 	if !ok {
 		return nil
 	}
-	first, found := cal.Next(from, from)
-	if !found || older == 0 {
-		first = newest
-	}
+	slot := passedBy(t, cal, from, newest, older, outText)
+	after := before
 	after.At = later(after.At, cal.Decided(newest, s.now))
-	slot := task.Slot{Task: t.ID, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotMissed, Reason: outText}
-	taken, err := db.Decide(ctx, []state.Turn{{Before: had[0], After: after, Slots: []task.Slot{slot}}}, s.alive)
+	taken, err := db.Decide(ctx, []state.Turn{{Before: before, After: after, Slots: []task.Slot{slot}}}, s.alive)
 	if err == nil && !taken[0].Stale {
 		s.report.Slots = append(s.report.Slots, slot)
 		s.tellSlots(t, []task.Slot{slot}, s.now)

@@ -65,9 +65,15 @@ func (e *Engine) scheduled(ctx context.Context, path string) (*service.Service, 
 	if file, bad := service.File(e.ConfigDir, path); bad == nil && absent(file) {
 		return nil, errAbsent
 	}
+	return e.accepted(path, stamp.Good)
+}
+
+// accepted is a service as its file is or, where that is not what was read last, as it was: it may be half of one, and the next
+// scan tells. good is nil where nothing was.
+func (e *Engine) accepted(path string, good []byte) (*service.Service, error) {
 	svc, err := e.Load(path)
-	if known && stamp.Good != nil && (err != nil || !bytes.Equal(svc.Text, stamp.Good)) { // it may be half of one: the next scan tells
-		return e.lastGood(path, stamp.Good)
+	if good != nil && (err != nil || !bytes.Equal(svc.Text, good)) {
+		return e.lastGood(path, good)
 	}
 	return svc, err
 }

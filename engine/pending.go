@@ -107,20 +107,26 @@ func (s *scheduler) hasten(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		locks := map[string]bool{}
-		for _, slot := range heads {
-			name, locked := strings.CutPrefix(slot.Reason, "queued: lock ")
-			name, _, _ = strings.Cut(name, " ")
-			switch {
-			case locked && freed && !locks[name]:
-				locks[name] = true
-				waiting = append(waiting, slot.Task)
-			case !locked && (some || ended[slot.Task]) && !strings.HasPrefix(slot.Reason, "requirement"):
-				waiting = append(waiting, slot.Task)
-			}
-		}
+		waiting = append(waiting, waitsFor(heads, freed, func(id task.ID) bool { return some || ended[id] })...)
 	}
 	return s.node.Hasten(ctx, waiting, s.now)
+}
+
+// waitsFor are the tasks whose first slots wait for a lock, where some was freed, one for each, and for the end of a run.
+func waitsFor(heads []task.Slot, freed bool, ended func(task.ID) bool) (waiting []task.ID) {
+	locks := map[string]bool{}
+	for _, slot := range heads {
+		name, locked := strings.CutPrefix(slot.Reason, "queued: lock ")
+		name, _, _ = strings.Cut(name, " ")
+		switch {
+		case locked && freed && !locks[name]:
+			locks[name] = true
+			waiting = append(waiting, slot.Task)
+		case !locked && ended(slot.Task) && !strings.HasPrefix(slot.Reason, "requirement"):
+			waiting = append(waiting, slot.Task)
+		}
+	}
+	return waiting
 }
 
 // abandon ends the wait of slots whose task is gone or has no slots any more. cursors are the new ones of the

@@ -67,11 +67,16 @@ func (s *scheduler) maybeElsewhere(svc *service.Service, t *task.Task, cal *sche
 	if !ok {
 		return all, false
 	}
+	return passedBy(t, cal, cursor, newest, older, elsewhereText), true
+}
+
+// passedBy are the slots after a cursor up to the newest of them, and so many older ones, as missed for one reason.
+func passedBy(t *task.Task, cal *schedule.Schedule, cursor, newest time.Time, older int, why string) task.Slot {
 	first, found := cal.Next(cursor, cursor)
 	if !found || older == 0 {
 		first = newest
 	}
-	return task.Slot{Task: t.ID, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotMissed, Reason: elsewhereText}, true
+	return task.Slot{Task: t.ID, At: first.UTC(), Last: newest.UTC(), Count: older + 1, Decision: task.SlotMissed, Reason: why}
 }
 
 const elsewhereText = "it may have run on another node: the service was seen active here only after it (state = PATH is a record that goes along)"

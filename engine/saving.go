@@ -20,14 +20,12 @@ func (s *scheduler) midSave(f *scanned, now service.Stamp, had []task.Cursor) bo
 	if s.justNow(f.stamp.CTime) && slices.ContainsFunc(had, func(c task.Cursor) bool { return !hasCursor(f.cursors, c.Task) }) {
 		return true
 	}
-	was, known, err := s.node.StampOf(context.Background(), now.Path)
-	if err != nil || !known || was.Good == nil {
+	was, _, err := s.node.StampOf(context.Background(), now.Path)
+	if err != nil || was.Good == nil {
 		return false
 	}
-	if text := f.svc.Text; !endsLine(text) && endsLine(was.Good) {
-		return true
-	}
-	return s.justNow(f.stamp.CTime) && was.Inode == now.Inode && len(f.svc.Text) < len(was.Good)
+	cut := !endsLine(f.svc.Text) && endsLine(was.Good)
+	return cut || s.justNow(f.stamp.CTime) && was.Inode == now.Inode && len(f.svc.Text) < len(was.Good)
 }
 
 // endsLine says that a text is empty, or ends with the end of a line.

@@ -109,9 +109,6 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 		delete(known, now.Path)
 		return had && !all && sameStamp(was, now)
 	})
-	if _, err = s.leftOver(ctx); err != nil {
-		return err
-	}
 	usable, err := s.rescan(ctx, changed)
 	if err != nil {
 		return err
@@ -149,6 +146,9 @@ const scanBatch = 1000
 
 // rescan reads files, and places the cursors of their tasks. usable says that each could be used, with errors or without.
 func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable bool, err error) {
+	if _, err = s.leftOver(ctx); err != nil {
+		return false, err
+	}
 	had, err := s.cursorsOf(ctx, changed)
 	if err != nil {
 		return false, err
@@ -331,12 +331,7 @@ func (s *scheduler) enter(ctx context.Context, batch []scanned, had map[string][
 	if s.bare = nil; err != nil {
 		return err
 	}
-	for _, f := range batch {
-		if err := s.welcome(ctx, f.back); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.welcome(ctx, batch)
 }
 
 // settleFiles records what is known of files now, and the cursors of their tasks.

@@ -82,23 +82,27 @@ func (v *view) decideFresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if i+1 == len(backlog.Due) {
-			break
-		}
-		if v.run != nil { // one after the other
+		if i+1 < len(backlog.Due) && v.pauses() {
 			v.after.At = slot
-			v.lookAgain(soon(v.now))
-			return nil
-		}
-		if len(v.slots) >= mostPending { // some at a time
-			v.after.At = slot
-			v.lookAgain(v.now.Add(time.Second))
-			v.long = append(v.long, v.before.Task)
 			return nil
 		}
 	}
 	v.after.At = v.cal.Decided(newest, v.now)
 	return nil
+}
+
+// pauses says that the rest of a backlog is for another look: slots start one after the other, and wait some at a time.
+func (v *view) pauses() bool {
+	switch {
+	case v.run != nil:
+		v.lookAgain(soon(v.now))
+	case len(v.slots) >= mostPending:
+		v.lookAgain(v.now.Add(time.Second))
+		v.long = append(v.long, v.before.Task)
+	default:
+		return false
+	}
+	return true
 }
 
 func (s *scheduler) catchupOf(t *task.Task) schedule.Catchup {

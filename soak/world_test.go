@@ -45,7 +45,6 @@ type world struct {
 	longest time.Duration         // that a process of om took, which nobody stopped
 	lenient bool                  // the disk was full: what could not be started is no fault
 	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
-
 }
 
 // setting is how a clock is set from a moment of the host's on.
