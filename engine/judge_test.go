@@ -180,7 +180,7 @@ func TestEvidenceOfWhatIsGone(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(v.ConfigDir, "s.conf"), []byte("[task#0]\ncommand = true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	v.minutes(line, 1)
+	v.minutes(line, 7) // it does not come back
 	rows, _ := v.onRecord()
 	all := rows[task.ID{Service: "s", RID: "task#0"}]
 	if len(all) != 2 || all[1].Decision != task.SlotExpired {
