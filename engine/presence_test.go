@@ -91,7 +91,7 @@ func (p *pair) decidedOn(i int, slot time.Time) (task.SlotDecision, string) {
 	return "", ""
 }
 
-func day(d, hour, minute, second int) time.Time {
+func onDay(d, hour, minute, second int) time.Time {
 	return time.Date(2027, 3, d, hour, minute, second, 0, time.UTC)
 }
 
@@ -102,10 +102,10 @@ const daily = "schedule = cron:0 2 * * *\ncatchup = last\n"
 func TestMovesBetweenSlotAndTick(t *testing.T) {
 	for keywords, runs := range map[string]int{"": 0, "delivery = at-least-once\nidempotent = true\n": 1} {
 		p := newPair(t, daily+keywords)
-		slot := day(1, 2, 0, 0)
-		p.until(day(1, 2, 0, 20), 0, 1)
+		slot := onDay(1, 2, 0, 0)
+		p.until(onDay(1, 2, 0, 20), 0, 1)
 		p.move(1)
-		x, err := p.nodes[1].Explain(t.Context(), "s", "task#0", day(1, 2, 0, 50))
+		x, err := p.nodes[1].Explain(t.Context(), "s", "task#0", onDay(1, 2, 0, 50))
 		if err != nil || x.Run != (runs > 0) {
 			t.Errorf("%q: explain: %+v, %v", keywords, x, err)
 		}
@@ -116,8 +116,8 @@ func TestMovesBetweenSlotAndTick(t *testing.T) {
 		if d, why := p.decidedOn(1, slot); runs == 0 && (d != task.SlotMissed || why != elsewhereText) {
 			t.Errorf("%s %q", d, why)
 		}
-		p.until(day(2, 2, 5, 0), 0, 1)
-		if got := p.starts(day(2, 2, 0, 0)); got != [2]int{0, 1} {
+		p.until(onDay(2, 2, 5, 0), 0, 1)
+		if got := p.starts(onDay(2, 2, 0, 0)); got != [2]int{0, 1} {
 			t.Errorf("%q: starts of the next slot %v", keywords, got)
 		}
 	}
@@ -126,19 +126,19 @@ func TestMovesBetweenSlotAndTick(t *testing.T) {
 // The slots of a time in which nobody looked may have run elsewhere too: the service may have been there and come back.
 func TestWasElsewhereMeanwhile(t *testing.T) {
 	p := newPair(t, daily)
-	p.until(day(2, 1, 0, 0), 0, 1)
+	p.until(onDay(2, 1, 0, 0), 0, 1)
 	p.move(1) // n1 is down
-	p.until(day(2, 3, 0, 0), 1)
+	p.until(onDay(2, 3, 0, 0), 1)
 	p.move(0) // and is back
 	p.minutes(5)
-	if got := p.starts(day(2, 2, 0, 0)); got != [2]int{0, 1} {
+	if got := p.starts(onDay(2, 2, 0, 0)); got != [2]int{0, 1} {
 		t.Errorf("starts %v", got)
 	}
-	if d, why := p.decidedOn(0, day(2, 2, 0, 0)); d != task.SlotMissed || why != elsewhereText {
+	if d, why := p.decidedOn(0, onDay(2, 2, 0, 0)); d != task.SlotMissed || why != elsewhereText {
 		t.Errorf("%s %q", d, why)
 	}
-	p.until(day(3, 2, 5, 0), 0, 1)
-	if got := p.starts(day(3, 2, 0, 0)); got != [2]int{1, 0} {
+	p.until(onDay(3, 2, 5, 0), 0, 1)
+	if got := p.starts(onDay(3, 2, 0, 0)); got != [2]int{1, 0} {
 		t.Errorf("starts of the next slot %v", got)
 	}
 }
@@ -162,14 +162,14 @@ func TestSeenBeforeItsSlot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t, daily)
-			p.until(day(2, 1, 40, 0), 0, 1)
+			p.until(onDay(2, 1, 40, 0), 0, 1)
 			if err := act(p); err != nil {
 				t.Fatal(err)
 			}
-			p.until(day(2, 3, 5, 0), 0, 1)
-			slot := day(2, 2, 0, 0)
+			p.until(onDay(2, 3, 5, 0), 0, 1)
+			slot := onDay(2, 2, 0, 0)
 			if name == "edited" {
-				slot = day(2, 3, 0, 0)
+				slot = onDay(2, 3, 0, 0)
 			}
 			if got := p.starts(slot); got[p.at] != 1 || got[1-p.at] != 0 {
 				t.Errorf("starts %v", got)
@@ -187,15 +187,15 @@ func TestSeenBeforeItsSlot(t *testing.T) {
 func TestPresenceWithRareTicks(t *testing.T) {
 	for _, period := range []time.Duration{time.Minute, 5 * time.Minute} {
 		p := newPair(t, daily)
-		for p.line.now.Before(day(2, 2, 30, 0)) {
+		for p.line.now.Before(onDay(2, 2, 30, 0)) {
 			p.line.goTo(p.line.now.Add(5 * time.Minute))
 			for _, v := range p.nodes {
 				v.every = period
 				v.tickAt()
 			}
 		}
-		if got := p.starts(day(2, 2, 0, 0)); got != [2]int{1, 0} {
-			d, why := p.decidedOn(0, day(2, 2, 0, 0))
+		if got := p.starts(onDay(2, 2, 0, 0)); got != [2]int{1, 0} {
+			d, why := p.decidedOn(0, onDay(2, 2, 0, 0))
 			t.Errorf("period %s: starts %v, %s: %s", period, got, d, why)
 		}
 	}
