@@ -177,15 +177,15 @@ func (r *run) orphan(err error) {
 	r.unstarted(&r.job.Steps[r.step], err)
 }
 
-// exited deals with the end of the command.
-func (r *run) exited() {
+// exited deals with the end of the command, and says whether it has come.
+func (r *run) exited() bool {
 	if r.pidfd < 0 {
-		return
+		return false
 	}
 	var usage unix.Rusage
 	pid, err := unix.Wait4(r.pid, &r.status, unix.WNOHANG, &usage)
 	if err == nil && pid == 0 || errors.Is(err, unix.EINTR) {
-		return
+		return false
 	}
 	r.dead = true
 	r.outcome.EndedAt = r.job.Now()
@@ -202,6 +202,7 @@ func (r *run) exited() {
 	default:
 		r.finished()
 	}
+	return true
 }
 
 // forget stops watching the command.
@@ -233,7 +234,9 @@ func (r *run) wait(at instant) {
 func (r *run) overdue(now instant) {
 	switch r.phase {
 	case running:
-		r.stop(TimedOut, "time limit of "+r.job.Timeout.String())
+		if !r.exited() { // in time, and nobody looked: this process was stopped, or had much to do
+			r.stop(TimedOut, "time limit of "+r.job.Timeout.String())
+		}
 	case draining:
 		r.drain(now)
 	default:
