@@ -25,6 +25,7 @@ type mark struct {
 	attempt int
 	pid     int
 	up      float64 // seconds since the host was started
+	node    string
 }
 
 // history is all that is known when it is over.
@@ -66,6 +67,7 @@ func (w *world) check() *history {
 		h.checkOrder(id)
 	}
 	h.checkLocks()
+	h.checkPlaces()
 	h.checkLeft()
 	h.checkExplained()
 	if h.faults > mostFaults {
@@ -142,7 +144,8 @@ func (w *world) record() *state.DB {
 }
 
 func (w *world) recordPaths() []string {
-	return append([]string{filepath.Join(w.state, "om.db")}, slices.Sorted(maps.Values(w.own))...)
+	nodes := append([]string{filepath.Join(w.state, "om.db")}, slices.Sorted(maps.Keys(w.others))...)
+	return append(nodes, slices.Sorted(maps.Values(w.own))...)
 }
 
 // readRecord adds what a record has. The cursors that a service's own record has are those that count.
@@ -198,10 +201,10 @@ func (h *history) readProbes() {
 	}
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
-		if len(f) != 8 {
+		if len(f) != 9 {
 			h.Fatalf("the probe wrote %q", line)
 		}
-		m := mark{begin: f[0] == "begin", task: task.ID{Service: f[1], RID: f[2]}, run: f[4]}
+		m := mark{begin: f[0] == "begin", task: task.ID{Service: f[1], RID: f[2]}, run: f[4], node: f[8]}
 		var errs [4]error
 		m.slot, errs[0] = time.Parse(time.RFC3339, f[3])
 		m.attempt, errs[1] = strconv.Atoi(f[5])
@@ -346,7 +349,7 @@ func (h *history) checkEnd(r task.Run) {
 	switch r.State {
 	case task.Complete, task.Failed:
 		if !began || !ended {
-			if h.lenient && r.State == task.Failed {
+			if r.State == task.Failed && h.starved(r) {
 				return // it could not be started, and says so
 			}
 			h.fault("%s slot %s: run %s is %s, and its probe began %v, ended %v (%s)", r.Task, short(r.Slot), r.ID, r.State, began, ended, r.Reason)
@@ -355,11 +358,11 @@ func (h *history) checkEnd(r task.Run) {
 			h.fault("%s slot %s: run %s of %q is %s: %s", r.Task, short(r.Slot), r.ID, t.Command, r.State, r.Reason)
 		}
 	case task.Lost:
-		if began && !h.killed[r.PID] {
+		if began && !h.killed[r.PID] && !h.died(r) {
 			h.fault("%s slot %s: run %s is lost, its probe began, and nobody killed its supervisor %d (%s)", r.Task, short(r.Slot), r.ID, r.PID, r.Reason)
 		}
 	case task.Cancelled:
-		if !strings.HasPrefix(string(t.Overlap), "replace") {
+		if !strings.HasPrefix(string(t.Overlap), "replace") && !h.evicted(r) {
 			h.fault("%s slot %s: run %s was cancelled by nobody: %s", r.Task, short(r.Slot), r.ID, r.Reason)
 		}
 	default:
@@ -504,14 +507,9 @@ func (h *history) checkLeft() {
 	for _, pid := range h.processes() {
 		h.fault("process %d is left: %s", pid, cmdline(pid))
 	}
-	for _, folder := range []string{"journal", "ends"} {
-		entries, err := os.ReadDir(filepath.Join(h.state, folder))
-		if err != nil && !os.IsNotExist(err) {
-			h.Fatal(err)
-		}
-		for _, e := range entries {
-			h.fault("%s %s is left", folder, e.Name())
-		}
+	for _, record := range h.recordPaths() {
+		h.checkFolder(filepath.Join(filepath.Dir(record), "journal"))
+		h.checkFolder(filepath.Join(filepath.Dir(record), "ends"))
 	}
 	leaves, _ := filepath.Glob("/sys/fs/cgroup/om-*")
 	deeper, _ := filepath.Glob("/sys/fs/cgroup/*/om-*")
@@ -519,6 +517,17 @@ func (h *history) checkLeft() {
 		if _, ours := h.runs[strings.TrimPrefix(filepath.Base(leaf), "om-")]; ours && !removedEmpty(leaf) {
 			h.fault("cgroup %s is left, with processes", leaf)
 		}
+	}
+}
+
+// checkFolder: it is empty.
+func (h *history) checkFolder(folder string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil && !os.IsNotExist(err) {
+		h.Fatal(err)
+	}
+	for _, e := range entries {
+		h.fault("%s is left", filepath.Join(folder, e.Name()))
 	}
 }
 

@@ -45,10 +45,11 @@ func (c *call) String() string { return fmt.Sprintf("%s of %s: %s", c.name, c.wh
 // data is what a write is about to write.
 func (c *call) data() ([]byte, error) { return c.memory(c.args[1], int(c.args[2])) }
 
-// verdict is what becomes of a call: it is made, fails, or its process is dead before.
+// verdict is what becomes of a call: it is made, now or later, fails, or its process is dead before.
 type verdict struct {
 	errno unix.Errno
 	kill  []int
+	delay time.Duration
 }
 
 // gate is passed by each call of the processes that were started behind it, and of all that these start. It is
@@ -65,37 +66,55 @@ type gate struct {
 	first    int
 	stop     [2]int
 	stopped  chan struct{}
+	late     sync.WaitGroup // calls that are made later
 }
+
+// errNoGate says that this host, or this user, can have no gates.
+var errNoGate = errors.New("no gate")
 
 // gated starts om, or the loop, behind a gate.
 func (w *world) gated(pass func(*call) verdict, name string, args ...string) (*exec.Cmd, *gate) {
 	w.Helper()
+	c := w.process("gated", append([]string{name}, args...)...)
+	g, err := w.startGated(c, c.Start, pass)
+	if errors.Is(err, errNoGate) {
+		if c.Process != nil {
+			_ = c.Wait()
+		}
+		w.Skipf("%v: %s", err, c.Stderr)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c, g
+}
+
+// startGated lets start start the process "gated", and opens the gate that it enters.
+func (w *world) startGated(c *exec.Cmd, start func() error, pass func(*call) verdict) (*gate, error) {
 	if !mayRead() {
-		w.Skip("to read the memory of processes is wanted: kernel.yama.ptrace_scope forbids it")
+		return nil, fmt.Errorf("%w: kernel.yama.ptrace_scope forbids to read the memory of processes", errNoGate)
 	}
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		w.Fatal(err)
+		return nil, err
 	}
 	defer unix.Close(ends[0])
 	theirs := os.NewFile(uintptr(ends[1]), "gate")
-	c := w.process("gated", append([]string{name}, args...)...)
 	c.ExtraFiles = []*os.File{theirs}
-	err = c.Start()
+	err = start()
 	_ = theirs.Close()
 	if err != nil {
-		w.Fatal(err)
+		return nil, err
 	}
 	g := &gate{TB: w.T, pass: pass, who: map[int]string{c.Process.Pid: program}, self: c.Path, first: c.Process.Pid, stopped: make(chan struct{})}
 	if g.listener, err = receiveFile(ends[0]); err != nil {
-		_ = c.Wait()
-		w.Skipf("seccomp that can notify is wanted: %s", c.Stderr)
+		return nil, fmt.Errorf("%w: seccomp that can notify is wanted: %w", errNoGate, err)
 	}
 	if err := unix.Pipe2(g.stop[:], unix.O_CLOEXEC); err != nil {
-		w.Fatal(err)
+		return nil, err
 	}
 	go g.serve()
-	return c, g
+	return g, nil
 }
 
 // mayRead says whether the memory of orphans can be read, which some hosts keep for those with CAP_SYS_PTRACE.
@@ -115,6 +134,7 @@ func mayRead() bool {
 func (g *gate) close() {
 	_ = unix.Close(g.stop[1])
 	<-g.stopped
+	g.late.Wait()
 	_, _ = unix.Close(g.stop[0]), unix.Close(g.listener)
 }
 
@@ -282,8 +302,20 @@ func (g *gate) serve() {
 		if v.errno == 0 {
 			a.answerFlag = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
 		}
-		_ = ioctl(g.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)) // it may be dead
+		if v.delay == 0 {
+			g.send(&a)
+			continue
+		}
+		g.late.Go(func() {
+			pause(v.delay)
+			g.send(&a)
+		})
 	}
+}
+
+// send answers. Who asked may be dead.
+func (g *gate) send(a *answer) {
+	_ = ioctl(g.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(a))
 }
 
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) unix.Errno {

@@ -144,7 +144,7 @@ func (w *world) settled() bool {
 }
 
 // TestKilled kills ticks, daemons and supervisors a thousand times at random instants, however long that takes, while they run
-// tasks of all kinds, with people, files and resources that change meanwhile.
+// tasks of all kinds, with people, files and resources that change meanwhile, and a disk that is slow, or full.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -155,6 +155,7 @@ func TestKilled(t *testing.T) {
 	}
 	w.clock = "clock"
 	w.daemon() // to build it takes its time
+	w.limit()
 	until := time.Now().Add(limit).Truncate(time.Second)
 	w.mixed(until)
 	begin := time.Now()

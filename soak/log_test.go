@@ -16,6 +16,7 @@ import (
 type entry struct {
 	at   time.Time // by the host's clock
 	kind string    // slot, gone, cursor, claim, end, taken, tick
+	node string    // of a tick
 	task.Slot
 }
 
@@ -88,7 +89,7 @@ func (h *history) readLog() {
 	for _, path := range h.recordPaths() {
 		h.query(path, "SELECT at,kind,ifnull(service,''),ifnull(rid,''),ifnull(slot,0),ifnull(slot_last,0),ifnull(count,0),ifnull(decision,''),ifnull(reason,''),"+
 			"ifnull(run_id,'') FROM soak_log ORDER BY n", func(rows *sql.Rows) error {
-			var e entry
+			e := entry{node: h.nodeOf(path)}
 			var at, slot, last int64
 			err := rows.Scan(&at, &e.kind, &e.Task.Service, &e.Task.RID, &slot, &last, &e.Count, &e.Decision, &e.Reason, &e.RunID)
 			e.at, e.At, e.Last = time.UnixMilli(at), time.UnixMicro(slot).UTC(), time.UnixMicro(last).UTC()
@@ -118,14 +119,14 @@ type replayed struct {
 
 	rows   map[task.ID]map[int64]entry // by the first instant
 	lives  map[string]life
-	places map[task.ID]entry // of the cursors
-	gone   map[task.ID]entry // the last slots that waited and were taken away, to be told with others
-	ticks  []entry           // so far
+	placed map[task.ID]entry  // the cursors
+	gone   map[task.ID]entry  // the last slots that waited and were taken away, to be told with others
+	ticks  map[string][]entry // so far, by node
 }
 
 // replay goes through the log: each slot is decided once, and for a true reason.
 func (h *history) replay() {
-	r := &replayed{history: h, rows: map[task.ID]map[int64]entry{}, lives: map[string]life{}, places: map[task.ID]entry{}, gone: map[task.ID]entry{}}
+	r := &replayed{history: h, rows: map[task.ID]map[int64]entry{}, lives: map[string]life{}, placed: map[task.ID]entry{}, gone: map[task.ID]entry{}, ticks: map[string][]entry{}}
 	for _, e := range h.log { // the end of each, which decisions of before may ask for
 		l := r.lives[e.RunID]
 		switch {
@@ -148,11 +149,11 @@ func (h *history) replay() {
 		case "gone":
 			r.remove(e)
 		case "cursor":
-			r.places[e.Task] = e
+			r.placed[e.Task] = e
 		case "taken":
 			r.forget(e)
 		case "tick":
-			r.ticks = append(r.ticks, e)
+			r.ticks[e.node] = append(r.ticks[e.node], e)
 			r.awake(e)
 		}
 	}
@@ -163,7 +164,7 @@ func (h *history) replay() {
 func (r *replayed) awake(tick entry) {
 	from, to := r.looked(tick.at)
 	_, most := r.shownIn(from, to)
-	for id, c := range r.places {
+	for id, c := range r.placed {
 		ahead := c.At.Sub(most)
 		if ahead > mostWrong && !r.so("unmounted", id, from, to) {
 			r.fault("%s: it SLEEPS for %s, after a tick at %s: the cursor is at %s", id, ahead, short(tick.tick()), short(c.At))

@@ -35,6 +35,12 @@ func TestMain(m *testing.M) {
 	case name == "gated":
 		fmt.Fprintln(os.Stderr, enterGate())
 		os.Exit(1)
+	case name == "node":
+		if err := nodeRole(os.Args[1], os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case name == "loop":
 		if err := loop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -34,6 +34,8 @@ func (n *nemesis) harm() {
 		n.crowd()
 	case i < 85:
 		n.stop()
+	case i < 87:
+		n.slowTick()
 	default:
 		n.tick()
 	}
@@ -201,6 +203,9 @@ func (n *nemesis) changes() []doing {
 	if os.Geteuid() == 0 {
 		all = append(all, n.unmount)
 	}
+	if n.limited {
+		all = append(all, n.fillDisk)
+	}
 	return all
 }
 
@@ -310,4 +315,5 @@ func (w *world) rage(typical time.Duration, enough func() bool, harm func(*nemes
 	wg.Wait()
 	close(over)
 	<-done
+	w.gates.Wait()
 }

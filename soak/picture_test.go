@@ -18,6 +18,7 @@ const pictureWidth = 120
 //	.  a slot that was decided against: s skip, m missed, x expired, ? pending
 //	r  a run, complete; e error, c cancelled, L lost, R in progress
 //	K  kills; other letters are the first of what the nemesis did
+//	=  the services are on that node, where they move
 func (w *world) picture() string {
 	h := w.read()
 	from, to := h.span()
@@ -43,6 +44,15 @@ func (w *world) picture() string {
 		}
 		fmt.Fprintf(&b, "%-20s %s\n", id, line)
 	}
+	for _, name := range h.owners() {
+		line := []byte(strings.Repeat(".", pictureWidth))
+		for _, p := range w.places {
+			for i := column(w.shown(p.from.Time)); p.node == name && i <= column(w.shown(p.end.Time)); i++ {
+				line[i] = '='
+			}
+		}
+		fmt.Fprintf(&b, "%-20s %s\n", name, line)
+	}
 	line := []byte(strings.Repeat(".", pictureWidth))
 	for _, e := range w.events {
 		letter := strings.ToUpper(e.what[:1])[0]
@@ -50,6 +60,15 @@ func (w *world) picture() string {
 	}
 	fmt.Fprintf(&b, "%-20s %s\n", "nemesis", line)
 	return b.String()
+}
+
+// owners are the nodes that services were on.
+func (h *history) owners() (names []string) {
+	for _, p := range h.places {
+		names = append(names, p.node)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // span is the time of all slots.
@@ -93,7 +112,7 @@ func (h *history) letter(s task.Slot) byte {
 
 // worse is the one of two letters that is to be seen.
 func worse(a, b byte) byte {
-	const order = ".rsmxceLR?SEFTBK"
+	const order = ".rsmxceLR?TDSEBCAUFPK"
 	if strings.IndexByte(order, b) > strings.IndexByte(order, a) {
 		return b
 	}

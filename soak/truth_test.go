@@ -12,13 +12,13 @@ import (
 // slack is how long before it was recorded a decision may have been taken.
 func (h *history) slack() time.Duration { return time.Second + 2*h.longest }
 
-// looked is the time in which who decided at a moment has looked at the facts. Who was stopped looked before.
+// looked is the time in which who decided at a moment has looked at the facts. Who was stopped, or waited for a disk, looked before.
 func (h *history) looked(at time.Time) (from, to time.Time) {
 	from = at.Add(-h.slack())
 	for again := true; again; {
 		again = false
 		for _, s := range h.spans {
-			if s.what == "stopped" && s.from.Before(at) && s.end.Add(h.slack()).After(from) && s.from.Add(-h.slack()).Before(from) {
+			if (s.what == "stopped" || s.what == "slow") && s.from.Before(at) && s.end.Add(h.slack()).After(from) && s.from.Add(-h.slack()).Before(from) {
 				from, again = s.from.Add(-h.slack()), true
 			}
 		}
@@ -50,6 +50,9 @@ func (h *history) always(what string, id task.ID, from, to time.Time) bool {
 	}
 	return false
 }
+
+// standbyPoll is how often a node looks whether a service has come to it: so long it may be there unseen.
+const standbyPoll = 3 * time.Second
 
 // hindered says that something was in the way of a task at some moment between two of the world's clock.
 func (h *history) hindered(id task.ID, from, to time.Time) bool {
@@ -224,7 +227,11 @@ func (r *replayed) judgeFrozen(e entry, reason string, from, to time.Time) strin
 // judgeMissed: nobody looked between the last tick and the first of these slots; or what one that looked says of why it
 // could not decide is so.
 func (r *replayed) judgeMissed(e entry, from, to time.Time) string {
-	last := r.ticks[len(r.ticks)-1]
+	ticks := r.ticks[r.ownerAt(e.at)]
+	if len(ticks) == 0 {
+		return "no tick was there"
+	}
+	last := ticks[len(ticks)-1]
 	serial := r.tasks[e.Task].Plan.Catchup == "all" // one after the other, and the rest waits
 	switch {
 	case (serial || !e.At.Before(last.tick().Truncate(time.Second))) && r.judgeAbsence(e, last, from, to) == "":
@@ -233,10 +240,10 @@ func (r *replayed) judgeMissed(e entry, from, to time.Time) string {
 		return ""
 	case e.Reason == "the service was not here":
 		_, most := r.shownIn(from, to)
-		return unless(r.own[e.Task.Service] != "" && r.hindered(e.Task, e.At, most), "it was")
+		return unless(r.own[e.Task.Service] != "" && r.hindered(e.Task, e.At.Add(-standbyPoll), most), "it was")
 	}
-	for i, t := range r.ticks[1:] { // of an absence before
-		if !t.tick().Before(e.At) && e.At.After(r.ticks[i].tick()) && r.judgeAbsence(e, r.ticks[i], t.at.Add(-r.slack()), t.at) == "" {
+	for i, t := range ticks[1:] { // of an absence before
+		if !t.tick().Before(e.At) && e.At.After(ticks[i].tick()) && r.judgeAbsence(e, ticks[i], t.at.Add(-r.slack()), t.at) == "" {
 			return ""
 		}
 	}
@@ -251,6 +258,8 @@ func (r *replayed) judgeAbsence(e, last entry, from, to time.Time) string {
 	case m != nil:
 		since, err := time.Parse(time.RFC3339, m[1])
 		return unless(err == nil && since.Equal(at.Truncate(time.Second)), "the last was at "+short(at))
+	case e.Reason == "the host was down":
+		return unless(r.wasDown(last.node, last.at.Add(-r.slack()), to), "it was up since "+short(at))
 	case e.Reason == "tick too coarse":
 		return unless(least.Sub(at) <= 2*time.Minute, "nobody looked since "+short(at))
 	case e.Reason == "the clock was set forward":

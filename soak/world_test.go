@@ -19,11 +19,12 @@ import (
 	"om/task"
 )
 
-// world is one node: its folders, its clock, what happened to it.
+// world is one node, or the one of several that is looked at: its folders, its clock, what happened to it.
 type world struct {
 	*testing.T
 	dir, etc, state string
-	node            string            // its name; "" for n1
+	node            string
+	others          map[string]string // records of other nodes: their names
 	own             map[string]string // services with a record of their own: the file
 	seed            uint64
 	begin           time.Time
@@ -43,8 +44,15 @@ type world struct {
 	counts  map[string]int        // of what the nemesis did
 	good    string                // the text of what is broken now and then
 	longest time.Duration         // that a process of om took, which nobody stopped
+	limited bool                  // the record has a disk of its own, which can be filled
 	lenient bool                  // the disk was full: what could not be started is no fault
 	loose   map[task.ID]bool      // tasks whose slots can't be told from outside
+
+	gates sync.WaitGroup // that are open
+
+	powerless bool // the power was lost: so may be that a lock was given back
+	places    []place
+	dead      map[string]bool // boots of nodes that died, and holders in them
 }
 
 // setting is how a clock is set from a moment of the host's on.
@@ -69,17 +77,17 @@ type span struct {
 // probe is the task: a line when it begins and one when it ends, each by one write to the end of one file, whose
 // order is the order of all tasks. Arguments: file, seconds, exit code.
 const probe = `read -r up rest </proc/uptime
-echo "begin $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up" >>"$1"
+echo "begin $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up $OM_NODE" >>"$1"
 [ "$2" = 0 ] || sleep "$2"
 read -r up rest </proc/uptime
-echo "end $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up" >>"$1"
+echo "end $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up $OM_NODE" >>"$1"
 exit "$3"
 `
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		T: t, dir: t.TempDir(), seed: *seed, begin: time.Now(), killed: map[int]bool{}, said: map[string]int{},
+		T: t, dir: t.TempDir(), node: "n1", seed: *seed, begin: time.Now(), killed: map[int]bool{}, said: map[string]int{},
 		first: map[task.ID]time.Time{}, moved: map[task.ID]bool{}, counts: map[string]int{}, own: map[string]string{}, loose: map[task.ID]bool{},
 	}
 	if w.seed == 0 {
@@ -187,6 +195,11 @@ func (w *world) during(what, whom string, on, stay, off func()) {
 	s.until = time.Now()
 	off()
 	s.end = time.Now()
+	w.wasSo(s)
+}
+
+// wasSo keeps what was so for a time.
+func (w *world) wasSo(s span) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spans = append(w.spans, s)
