@@ -62,6 +62,7 @@ func (s *scheduler) record(ctx context.Context, db record, views []*view) error 
 	if err != nil {
 		for _, v := range views {
 			v.letLocks(ctx)
+			v.undecided()
 		}
 		return err
 	}
@@ -118,18 +119,26 @@ func (s *scheduler) withHolder(ctx context.Context, views []*view) (ready []*vie
 			if err != nil {
 				s.delayed(v.before.Task, "put off: "+task.Text(err))
 				v.letLocks(ctx)
+				v.undecided()
 				continue
 			}
 			v.run.PID, v.run.PIDStart, v.run.BootID = hands.PID, hands.PIDStart, s.bootID
 			if lost := v.keepLocks(ctx); lost != nil {
 				s.delayed(v.before.Task, "put off: "+task.Text(lost))
 				s.report.problem("%s: %v", v.before.Task, lost)
+				v.undecided()
 				continue
 			}
 		}
 		ready = append(ready, v)
 	}
 	return ready, err
+}
+
+// undecided has the task looked at again in a moment: nothing of what was decided is on record. The node's record is told of
+// that where the service has its own, see noteNext; in its own the cursor stays where it was.
+func (v *view) undecided() {
+	v.after.Next = v.now.Add(time.Second)
 }
 
 // outcome tells the report what became of a turn, and says whether its job is to be started.

@@ -34,6 +34,7 @@ type clockReading struct {
 type delay struct {
 	Until time.Time
 	Why   string
+	From  time.Time `json:",omitzero"` // of a gap: when somebody looked before it
 }
 
 func (s *scheduler) reading() clockReading {
@@ -238,7 +239,7 @@ func (s *scheduler) sinceLast() {
 		s.period = since
 	}
 	if s.gap = s.last.Gap; s.absent() {
-		s.gap = delay{s.now, s.absence()}
+		s.gap = delay{s.now, s.absence(), s.last.At}
 	}
 }
 
@@ -250,7 +251,7 @@ func (s *scheduler) absent() bool {
 // stalled notes that nothing could be decided now. What kept it from that before goes on to be the reason.
 func (s *scheduler) stalled(why string) {
 	if s.gap.Until.Before(s.last.At) || s.gap.Why == "" {
-		s.gap.Why = why
+		s.gap.Why, s.gap.From = why, s.last.At
 	}
 	s.gap.Until = s.now
 }
@@ -267,24 +268,29 @@ func (s *scheduler) delayedUntil(id task.ID, until time.Time, why string) {
 		s.last.Late = map[string]delay{}
 	}
 	if _, known := s.last.Late[id.String()]; known || len(s.last.Late) < mostLate {
-		s.last.Late[id.String()] = delay{until, why}
+		s.last.Late[id.String()] = delay{Until: until, Why: why}
 	}
 }
 
 // whyMissed says why nobody decided about a slot in time: nobody looked or, where somebody did after it, what kept
-// them from deciding.
-func (s *scheduler) whyMissed(id task.ID, slot time.Time) string {
+// them from deciding. moves says that the service has a record that moves with it: it may have come later.
+func (s *scheduler) whyMissed(id task.ID, slot time.Time, moves bool) string {
 	late := s.last.Late[id.String()]
 	switch {
 	case slot.After(s.last.At):
 		return s.absence()
 	case !late.Until.Before(slot):
 		return late.Why
+	case moves && !slot.After(s.gap.From):
+		return notHere
 	case !s.gap.Until.Before(slot):
 		return s.gap.Why
 	}
 	return "put off: other slots of the past came first, or the tick was ended"
 }
+
+// notHere is why slots of a service that was on another node, or on none, were not decided on this one.
+const notHere = "the service was not here"
 
 func (s *scheduler) noteClock(ctx context.Context) error {
 	if s.now.Before(s.peak) { // which would be forgotten with the reading of before

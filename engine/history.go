@@ -71,8 +71,35 @@ func (e *Engine) markLost(ctx context.Context, db record) ([]task.Run, error) {
 	for _, run := range lost {
 		task.Sweep(run.ID)
 		errs = append(errs, e.afterRun(ctx, db, &found, run))
+		delete(planned, run.ID)
+	}
+	for _, run := range running {
+		if planned[run.ID] {
+			errs = append(errs, e.withdraw(ctx, db, &found, run))
+		}
 	}
 	return lost, errors.Join(errs...)
+}
+
+// withdraw takes back what planLost planned for a run that has another end now: a person has ended it meanwhile.
+func (e *Engine) withdraw(ctx context.Context, db record, found *services, run task.Run) error {
+	now, err := db.Run(ctx, run.ID)
+	if err != nil || !now.State.Final() || now.State == task.Lost {
+		return err
+	}
+	_, t, err := found.task(ctx, run.Task)
+	if err != nil || t == nil || t.Plan.Retriable(now) {
+		return err
+	}
+	all, err := db.Cursors(ctx, run.Task.Service)
+	i := slices.IndexFunc(all, func(c task.Cursor) bool { return c.Task == run.Task })
+	if err != nil || i < 0 || !all[i].Retry.Slot.Equal(run.Slot) || all[i].Retry.Attempt != run.Attempt+1 {
+		return err
+	}
+	c := all[i]
+	c.Retry = task.Retrying{}
+	_, err = db.Decide(ctx, []state.Turn{{Before: all[i], After: c}}, e.alive)
+	return err
 }
 
 // planLost plans for a run that is about to be marked. It is read again: an end that was recorded just now stands.

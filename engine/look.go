@@ -302,7 +302,7 @@ func (v *view) putOff(ctx context.Context, err error) {
 			v.report.problemOnce(task.Text(err))
 		}
 		v.noteAway(!unrecorded)
-		v.delayedUntil(v.before.Task, v.after.Next, "the service was not here")
+		v.delayedUntil(v.before.Task, v.after.Next, notHere)
 		return
 	}
 	if ctx.Err() != nil { // that is no word about the task: see lookAt

@@ -76,8 +76,8 @@ func TestWhyMissed(t *testing.T) {
 	id := task.ID{Service: "s", RID: "task#0"}
 	s := &scheduler{
 		Engine: &Engine{}, now: at(20), options: TickOptions{Period: time.Minute},
-		last: clockReading{At: at(19), Up: sinceBoot() - time.Minute, Late: map[string]delay{id.String(): {at(9), "late"}}},
-		gap:  delay{at(14), "gap"},
+		last: clockReading{At: at(19), Up: sinceBoot() - time.Minute, Late: map[string]delay{id.String(): {Until: at(9), Why: "late"}}},
+		gap:  delay{at(14), "gap", at(11)},
 	}
 	for _, c := range []struct {
 		slot time.Time
@@ -91,17 +91,24 @@ func TestWhyMissed(t *testing.T) {
 		{at(19), "put off: other slots of the past came first, or the tick was ended"},
 		{at(20), "tick too coarse"},
 	} {
-		if got := s.whyMissed(id, c.slot); got != c.want {
+		if got := s.whyMissed(id, c.slot, false); got != c.want {
 			t.Errorf("the slot of %s was missed because: %q, want %q", c.slot.Format("15:04"), got, c.want)
+		}
+		want := c.want
+		if c.slot.Equal(at(10)) { // somebody looked after it, at 11, and it was not here to be decided
+			want = notHere
+		}
+		if got := s.whyMissed(id, c.slot, true); got != want {
+			t.Errorf("the slot of %s, of a service that moves, was missed because: %q, want %q", c.slot.Format("15:04"), got, want)
 		}
 	}
 	s.stalled("clock")
-	if got := s.whyMissed(id, at(18)); got != "clock" {
+	if got := s.whyMissed(id, at(18), false); got != "clock" {
 		t.Errorf("after a new gap: %q", got)
 	}
 	s.last.At, s.now = at(20), at(21)
 	s.stalled("more")
-	if s.gap != (delay{at(21), "clock"}) {
+	if s.gap != (delay{at(21), "clock", at(19)}) {
 		t.Errorf("a gap that goes on is %+v", s.gap)
 	}
 	s.now = at(120)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -103,24 +104,56 @@ func TestThawOfAnEmptyOwnRecord(t *testing.T) {
 // A run in a service's own record whose supervisor died is found lost, and repeated, soon: not when its next slot comes.
 func TestLostInAnOwnRecord(t *testing.T) {
 	v, line, _ := withOwnRecord(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
-	v.give = func([]task.Job) error { return nil } // it has them
-	line.goTo(line.now.Add(time.Minute))
-	o := v.options()
-	detach := o.Detach
-	o.Detach = func(journals string) (*Hands, error) {
-		h, err := detach(journals)
-		h.PID, h.PIDStart = 1<<22+1, 1 // and is no more
-		return h, err
-	}
-	if _, err := v.Tick(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
+	v.loseOne(line)
 	if n := len(v.running()); n != 1 {
 		t.Fatalf("%d runs in progress", n)
 	}
 	v.give = nil
 	v.minutes(line, 3)
 	if len(v.starts) != 1 || v.starts[0].attempt != "2" {
+		t.Errorf("%+v", v.starts)
+	}
+}
+
+// loseOne has the slot of the next minute run by a supervisor that is no more.
+func (v *virtual) loseOne(line *timeline) {
+	v.Helper()
+	v.give = func([]task.Job) error { return nil } // it has them
+	line.goTo(line.now.Add(time.Minute))
+	o := v.options()
+	detach := o.Detach
+	o.Detach = func(journals string) (*Hands, error) {
+		h, err := detach(journals)
+		h.PID, h.PIDStart = 1<<22+1, 1
+		return h, err
+	}
+	if _, err := v.Tick(v.Context(), o); err != nil {
+		v.Fatal(err)
+	}
+}
+
+// in has the own record of a service do what a statement says, as another process would.
+func in(t *testing.T, folder, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", folder+"/om.db")
+	if err == nil {
+		_, err = db.Exec(statement)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run that a person ends while it is found lost is not repeated.
+func TestCancelledWhileLost(t *testing.T) {
+	v, line, folder := withOwnRecord(t, "[task#0]\ncommand = true\nlog = none\nschedule = cron:1 12 * * *\ndelivery = at-least-once\nidempotent = true\nretry_delay = 1s\n")
+	v.loseOne(line)
+	in(t, folder, "CREATE TRIGGER person AFTER INSERT ON task_state WHEN NEW.retry_at IS NOT NULL BEGIN "+
+		"UPDATE run SET state='cancelled',ended_at=1 WHERE ended_at IS NULL;END")
+	v.give = nil
+	v.minutes(line, 3)
+	if len(v.starts) > 0 {
 		t.Errorf("%+v", v.starts)
 	}
 }
@@ -472,5 +505,35 @@ func TestNoOwnRecord(t *testing.T) {
 				t.Errorf("%+v, %v", found, err)
 			}
 		})
+	}
+}
+
+// A slot that could not be entered in the service's own record is looked at again in a moment, not when the next one comes.
+func TestOwnRecordThatFails(t *testing.T) {
+	v, line, folder := withOwnRecord(t, strings.ReplaceAll(everyMinute, "cron:* * * * *", "cron:0 * * * *"))
+	line.goTo(line.now.Add(time.Hour))
+	in(t, folder, "CREATE TRIGGER full BEFORE INSERT ON run BEGIN SELECT RAISE(ABORT,'full');END")
+	if _, err := v.Tick(t.Context(), v.options()); err == nil || !strings.Contains(err.Error(), "full") {
+		t.Fatalf("a tick that can't enter what it decides: %v", err)
+	}
+	in(t, folder, "DROP TRIGGER full")
+	line.goTo(line.now.Add(5 * time.Second))
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("started %+v, decided %+v", r.Started, v.ownSlots())
+	}
+}
+
+// A run of a service with its own record for which there is no supervisor is started as soon as there is one.
+func TestOwnRecordWithoutSupervisor(t *testing.T) {
+	v, line, _ := withOwnRecord(t, strings.ReplaceAll(everyMinute, "cron:* * * * *", "cron:0 * * * *"))
+	line.goTo(line.now.Add(time.Hour))
+	o := v.options()
+	o.Detach = func(string) (*Hands, error) { return nil, errors.New("none") }
+	if r, err := v.Tick(t.Context(), o); err != nil || len(r.Started) > 0 || len(r.Problems) == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	line.goTo(line.now.Add(5 * time.Second))
+	if r := v.tickAt(); len(r.Started) != 1 {
+		t.Errorf("started %+v, decided %+v", r.Started, v.ownSlots())
 	}
 }

@@ -176,7 +176,8 @@ func (v *view) addMissed(from, newest time.Time, b schedule.Backlog) {
 		first = last
 	}
 	v.slots = append(v.slots, task.Slot{
-		Task: v.before.Task, At: first.UTC(), Last: last.UTC(), Count: b.Missed, Decision: task.SlotMissed, Reason: v.whyMissed(v.before.Task, first),
+		Task: v.before.Task, At: first.UTC(), Last: last.UTC(), Count: b.Missed, Decision: task.SlotMissed,
+		Reason:   v.whyMissed(v.before.Task, first, v.l.own() && v.l.several()),
 		Evidence: v.missing(from, last, b.Missed),
 	})
 }
