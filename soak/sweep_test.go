@@ -28,7 +28,6 @@ type harm struct {
 	errno unix.Errno // how the call fails; 0 for a kill
 	times int        // how many calls fail, one after the other; 0 for one
 	step  int        // how many calls to go on by, where there is no time for all
-	moves bool       // the service has a record of its own, and goes to the other node then
 }
 
 // sweep is a world in which the harm happens at the first call of a tick, at the second of the next, and so on.
@@ -57,9 +56,6 @@ func newSweep(t *testing.T, h harm) *sweep {
 		section("task#again", "delivery = at-least-once\nlost_retry = 1\nidempotent = true\nretry_delay = 1s\nlock = again") +
 		section("task#quiet", "log = none\nlock = quiet") +
 		strings.Replace(section("task#fail", "log = none\nretries = 1\nretry_delay = 1s"), " 0 0\n", " 0 1\n", 1)
-	if h.moves {
-		s.twoNodes()
-	}
 	s.write("etc/sweep.conf", s.text)
 	s.setNow(s.at)
 	s.om("tick", "-q")
@@ -142,7 +138,7 @@ func (s *sweep) counts(c *call) bool {
 	if s.errno != 0 && strings.HasPrefix(c.path, s.etc+"/") {
 		return true
 	}
-	return (strings.HasPrefix(c.path, s.state+"/") || strings.HasPrefix(c.path, filepath.Join(s.dir, "own")+"/")) && !strings.HasSuffix(c.path, "-shm")
+	return strings.HasPrefix(c.path, s.state+"/") && !strings.HasSuffix(c.path, "-shm")
 }
 
 // kill ends who makes a call, or all.
@@ -269,11 +265,10 @@ func (s *sweep) round(n int, victim func(pass func(*call) verdict) (string, erro
 	s.write("etc/sweep.conf", fmt.Sprintf("%s# edited for round %d\n", s.text, n)) // so that it is read again
 	said, err := victim(s.strike(n))
 	s.checkMessage(said, err)
-	was := s.move(before)
 	seen := s.look(now)
 	s.mend()
 	s.at = now.Add(4 * time.Second)
-	s.checkFates(before, was)
+	s.checkFates(before, nil)
 	s.checkFates(now, seen)
 	s.checkRead()
 	if s.Failed() {
@@ -326,10 +321,8 @@ func (s *sweep) checkFates(at time.Time, seen map[string]sight) {
 	now, over := s.look(at), at.Before(s.at.Truncate(time.Minute))
 	for rid, meant := range s.meant() {
 		final, attempts := seen[rid].fate(meant)
-		if over && attempts == 2 {
-			if final, attempts = task.Lost, 1; meant == failing {
-				final = task.Failed
-			}
+		if meant == failing && over {
+			attempts = 1
 		}
 		v := now[rid]
 		if v.slot.Decision != task.SlotRun || len(v.runs) != attempts || v.runs[attempts-1].State != final {
@@ -348,7 +341,7 @@ func (s *sweep) checkFates(at time.Time, seen map[string]sight) {
 // checkRead wants the file as it is now to have been read.
 func (s *sweep) checkRead() {
 	s.Helper()
-	db := s.world.record() // that of the node
+	db := s.record()
 	defer func() { _ = db.Close() }()
 	text, err := os.ReadFile(filepath.Join(s.etc, "sweep.conf"))
 	stamp, _, err2 := db.StampOf(context.Background(), "sweep")
@@ -430,10 +423,6 @@ func TestKillPoints(t *testing.T) {
 	t.Run("after a crash", func(t *testing.T) {
 		s := newSweep(t, harm{name: "om after a crash", who: program})
 		s.all(13, s.tickAfterCrash)
-	})
-	t.Run("takeover", func(t *testing.T) {
-		s := newSweep(t, harm{name: "a node", moves: true})
-		s.all(19, s.tick)
 	})
 	t.Run("daemon", func(t *testing.T) {
 		s := newSweep(t, harm{name: "daemon", who: program})
