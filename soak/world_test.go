@@ -263,7 +263,7 @@ func (w *world) process(name string, args ...string) *exec.Cmd {
 	c := exec.Command(exe)
 	c.Args = append([]string{name}, args...)
 	c.Env = []string{
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=n1", "HOME=" + w.dir,
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC", "OM_CONFIG_DIR=" + w.etc, "OM_STATE_DIR=" + w.state, "OM_NODENAME=" + w.node, "HOME=" + w.dir,
 		"GORACE=atexit_sleep_ms=0", // thousands of processes would sleep for a second at their end
 	}
 	c.Stderr = &bytes.Buffer{}
