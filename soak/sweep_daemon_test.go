@@ -77,7 +77,7 @@ func (d *daemon) untilDone() {
 
 func (s *sweep) done(minute time.Time) bool {
 	s.Helper()
-	db := s.record()
+	db := s.serviceRecord()
 	defer func() { _ = db.Close() }()
 	runs, err := db.Runs(context.Background(), state.Query{Limit: 3 * len(s.meant())})
 	if err != nil {

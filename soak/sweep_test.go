@@ -23,11 +23,13 @@ import (
 
 // harm is what happens at a call.
 type harm struct {
-	name  string
-	who   string     // whose calls count; "" for those of all
-	errno unix.Errno // how the call fails; 0 for a kill
-	times int        // how many calls fail, one after the other; 0 for one
-	step  int        // how many calls to go on by, where there is no time for all
+	name    string
+	who     string     // whose calls count; "" for those of all
+	errno   unix.Errno // how the call fails; 0 for a kill
+	times   int        // how many calls fail, one after the other; 0 for one
+	step    int        // how many calls to go on by, where there is no time for all
+	carried bool       // the service has a record of its own
+	moves   bool       // its node is dead then, and it goes on on another one; see other
 }
 
 // sweep is a world in which the harm happens at the first call of a tick, at the second of the next, and so on.
@@ -52,13 +54,13 @@ func newSweep(t *testing.T, h harm) *sweep {
 	section := func(rid, more string) string {
 		return fmt.Sprintf("[%s]\ncommand = sh %s %s 0 0\ncwd = /\nschedule = cron:* * * * *\n%s\n", rid, filepath.Join(s.dir, "loud.sh"), filepath.Join(s.dir, "probes"), more)
 	}
-	s.text = section("task#once", "notify_command = true\nnotify_on = started ok failed lost") +
+	s.text = s.head() + section("task#once", "notify_command = true\nnotify_on = started ok failed lost") +
 		section("task#again", "delivery = at-least-once\nlost_retry = 1\nidempotent = true\nretry_delay = 1s\nlock = again") +
 		section("task#quiet", "log = none\nlock = quiet") +
 		strings.Replace(section("task#fail", "log = none\nretries = 1\nretry_delay = 1s"), " 0 0\n", " 0 1\n", 1)
 	s.write("etc/sweep.conf", s.text)
 	s.setNow(s.at)
-	s.om("tick", "-q")
+	s.found()
 	s.note()
 	return s
 }
@@ -138,7 +140,7 @@ func (s *sweep) counts(c *call) bool {
 	if s.errno != 0 && strings.HasPrefix(c.path, s.etc+"/") {
 		return true
 	}
-	return strings.HasPrefix(c.path, s.state+"/") && !strings.HasSuffix(c.path, "-shm")
+	return s.onDisk(c.path) && !strings.HasSuffix(c.path, "-shm")
 }
 
 // kill ends who makes a call, or all.
@@ -167,7 +169,7 @@ type sight struct {
 // look looks at all tasks.
 func (s *sweep) look(at time.Time) map[string]sight {
 	s.Helper()
-	db := s.record()
+	db := s.serviceRecord()
 	defer func() { _ = db.Close() }()
 	if err := db.Check(context.Background()); err != nil {
 		s.Error(err)
@@ -226,11 +228,15 @@ func endsIn(text []byte) map[string]task.RunState {
 	return all
 }
 
-// fate is what becomes of a slot, by how its task is meant and what there was when everything had stopped: the model.
-func (v sight) fate(meant string) (final task.RunState, attempts int) {
+// fate is what becomes of a slot, by how its task is meant and what there was when everything had stopped: the model. The next
+// slot comes before another attempt of one that is over.
+func (v sight) fate(meant string, over bool) (final task.RunState, attempts int) {
 	n := len(v.runs)
 	if n == 0 { // the next tick decides it
-		if meant == failing {
+		switch {
+		case meant == failing && over:
+			return task.Failed, 1
+		case meant == failing:
 			return task.Failed, 2
 		}
 		return task.Complete, 1
@@ -242,6 +248,7 @@ func (v sight) fate(meant string) (final task.RunState, attempts int) {
 		}
 	}
 	switch {
+	case over:
 	case end == task.Lost && meant == task.AtLeastOnce && n == 1:
 		return task.Complete, 2
 	case end == task.Failed && meant == failing:
@@ -265,10 +272,15 @@ func (s *sweep) round(n int, victim func(pass func(*call) verdict) (string, erro
 	s.write("etc/sweep.conf", fmt.Sprintf("%s# edited for round %d\n", s.text, n)) // so that it is read again
 	said, err := victim(s.strike(n))
 	s.checkMessage(said, err)
-	seen := s.look(now)
+	was, seen := map[string]sight(nil), s.look(now)
+	if s.moves {
+		was = s.other(s.look(before))
+		seen = s.other(seen)
+		s.move()
+	}
 	s.mend()
 	s.at = now.Add(4 * time.Second)
-	s.checkFates(before, nil)
+	s.checkFates(before, was)
 	s.checkFates(now, seen)
 	s.checkRead()
 	if s.Failed() {
@@ -300,9 +312,9 @@ func (s *sweep) mend() {
 // idle says that nothing is in progress, waits, or is to be recorded.
 func (s *sweep) idle() bool {
 	s.Helper()
-	db := s.record()
-	defer func() { _ = db.Close() }()
-	running, err := db.Running(context.Background(), "", "")
+	db, own := s.record(), s.serviceRecord()
+	defer func() { _, _ = db.Close(), own.Close() }()
+	running, err := own.Running(context.Background(), "", "")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -314,16 +326,12 @@ func (s *sweep) idle() bool {
 	return len(running) == 0 && len(journals) == 0 && !next.Before(s.at.Truncate(time.Minute).Add(time.Minute))
 }
 
-// checkFates holds what became of the slots of a moment against the model. The next slot comes before another
-// attempt of one of the minute before.
+// checkFates holds what became of the slots of a moment against the model.
 func (s *sweep) checkFates(at time.Time, seen map[string]sight) {
 	s.Helper()
 	now, over := s.look(at), at.Before(s.at.Truncate(time.Minute))
 	for rid, meant := range s.meant() {
-		final, attempts := seen[rid].fate(meant)
-		if meant == failing && over {
-			attempts = 1
-		}
+		final, attempts := seen[rid].fate(meant, over)
 		v := now[rid]
 		if v.slot.Decision != task.SlotRun || len(v.runs) != attempts || v.runs[attempts-1].State != final {
 			s.Errorf("%s slot %s: wanted %s after %d attempts: it is %s; before, it was %s", rid, short(at), final, attempts, v, seen[rid])
@@ -391,6 +399,10 @@ func (s *sweep) all(step int, victim func(pass func(*call) verdict) (string, err
 		}
 	}
 	s.Logf("%s: %d rounds of %d calls in %s", s.name, rounds, n-1, time.Since(begin).Round(time.Millisecond))
+	if s.moves { // the one that died is back
+		s.move()
+		s.mend()
+	}
 	s.check()
 }
 
@@ -428,6 +440,20 @@ func TestKillPoints(t *testing.T) {
 		s := newSweep(t, harm{name: "daemon", who: program})
 		s.all(31, s.loop)
 	})
+	for _, h := range []harm{
+		{name: "om with an own record", who: program, step: 41, carried: true},
+		{name: "all with an own record", step: 41, carried: true},
+		{name: "node with an own record", step: 29, carried: true, moves: true},
+	} {
+		t.Run(h.name, func(t *testing.T) {
+			s := newSweep(t, h)
+			s.all(h.step, s.tick)
+		})
+	}
+	t.Run("node at the daemon with an own record", func(t *testing.T) {
+		s := newSweep(t, harm{name: "node at the daemon", carried: true, moves: true})
+		s.all(53, s.loop)
+	})
 }
 
 // errnos are how a disk fails.
@@ -444,6 +470,9 @@ func TestFailingDisk(t *testing.T) {
 		{name: "om from then on", who: program, times: 1000, step: 31},
 		{name: "supervisor once", who: supervisor, step: 13},
 		{name: "supervisor for a while", who: supervisor, times: 6, step: 13},
+		{name: "om with an own record", who: program, step: 61, carried: true},
+		{name: "all with an own record for a while", times: 6, step: 61, carried: true},
+		{name: "om with an own record that moves then", who: program, step: 61, carried: true, moves: true},
 	} {
 		for name, errno := range errnos() {
 			h := h
