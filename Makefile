@@ -71,10 +71,11 @@ fuzz: ## runs each fuzz target for 30 s; T=10m for longer
 		done; \
 	done
 
-# What fails prints its seed and a picture of what happened. As root it also fills a disk and makes it read-only.
+# What fails prints its seed and a picture of what happened. As root it also fills disks, makes one read-only, and moves services
+# between two nodes. HOURS= is the virtual time of a load of 2,000 tasks a minute.
 soak: ## kills, crowds, fills and unplugs om for MINUTES=10, by chance or as SEED= says
 	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 ./soak -args -seed $(or $(SEED),0) -minutes $(or $(MINUTES),10)
-	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 -run 'TestCatchup|TestTicksAndLoop|TestExplainIsWhatTheTickDoes' ./engine -args -seed $(or $(SEED),0)
+	$(GO) test -tags '$(TAGS)' -count=1 -v -timeout 0 -run 'TestCatchup|TestTicksAndLoop|TestExplainIsWhatTheTickDoes|TestLoad' ./engine -args -seed $(or $(SEED),0) -hours $(or $(HOURS),12) -load 2000
 
 bench: build ## runs the benchmarks and the figures, beside their limits
 	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem -benchtime 0.2s ./...
