@@ -33,6 +33,7 @@ type history struct {
 	*world
 
 	marks    []mark
+	beside   []mark // runs that began while a process of the run before was alive
 	runs     map[string]task.Run
 	slots    map[task.ID][]task.Slot // oldest first
 	cursors  map[task.ID]task.Cursor
@@ -212,6 +213,10 @@ func (h *history) readProbes() {
 		m.up, errs[3] = strconv.ParseFloat(f[7], 64)
 		if errs != [4]error{} {
 			h.Fatalf("the probe wrote %q: %v", line, errs)
+		}
+		if f[0] == "beside" {
+			h.beside = append(h.beside, m)
+			continue
 		}
 		h.marks = append(h.marks, m)
 	}
@@ -448,6 +453,11 @@ func (h *history) checkOrder(id task.ID) {
 	t := h.tasks[id]
 	if t.Overlap == task.OverlapAllow || t.MaxParallel != 1 {
 		return
+	}
+	for _, m := range h.beside {
+		if m.task == id {
+			h.fault("%s: run %s of slot %s began BESIDE process %d of an earlier one (up %v)", id, m.run, short(m.slot), m.pid, m.up)
+		}
 	}
 	var now, newest mark
 	for _, m := range h.marks {

@@ -127,7 +127,7 @@ func (n *nemesis) killSupervisor() {
 	}
 	pid := pids[n.IntN(len(pids))]
 	n.mu.Lock()
-	n.killed[pid] = true
+	n.killed[pid], n.diedAt[pid] = true, time.Now()
 	n.mu.Unlock()
 	if syscall.Kill(pid, syscall.SIGKILL) == nil {
 		n.did("kill-supervisor")

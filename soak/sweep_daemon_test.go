@@ -54,7 +54,7 @@ func (s *sweep) startLoop(pass func(*call) verdict) *daemon {
 // something happens in its folder, which makes it look at everything.
 func (d *daemon) untilDone() {
 	d.Helper()
-	minute := d.at.Truncate(time.Minute)
+	minute := d.at.Truncate(d.period)
 	for i := 1; i < 4000; i++ {
 		select {
 		case <-d.ended:
@@ -65,7 +65,7 @@ func (d *daemon) untilDone() {
 			return
 		}
 		if i%20 == 0 {
-			if d.at.Before(minute.Add(40 * time.Second)) {
+			if d.at.Before(minute.Add(d.period - 20*time.Second)) {
 				d.later(2 * time.Second)
 				d.setNow(d.at)
 			}
@@ -101,13 +101,13 @@ func (s *sweep) oneDaemon(step int) {
 		defer mu.Unlock()
 		return pass(c)
 	})
-	s.later(time.Minute)
+	s.later(s.period)
 	s.setNow(s.at)
 	d.untilDone() // it is at work
 	n, step := s.stride(step)
 	rounds := 0
 	for ; ; n += step {
-		s.at = s.at.Truncate(time.Minute).Add(time.Minute + 4*time.Second)
+		s.at = s.at.Truncate(s.period).Add(s.period + 4*time.Second)
 		mu.Lock()
 		pass = s.strike(n)
 		mu.Unlock()
@@ -118,7 +118,7 @@ func (s *sweep) oneDaemon(step int) {
 		hit := s.hit
 		pass = let
 		mu.Unlock()
-		s.checkFates(s.at.Truncate(time.Minute), nil)
+		s.checkFates(s.at.Truncate(s.period), nil)
 		if s.Failed() {
 			s.Fatalf("seed %d: %s at call %d, %v; it said %s", s.seed, s.name, n, hit, d.Stderr)
 		}

@@ -153,10 +153,25 @@ func (r *replayed) alive(id string, from, to time.Time) bool {
 	return known && !l.claimed.After(to) && (l.ended.IsZero() || !l.ended.Before(from))
 }
 
+// dead says that a run was so before a moment: its supervisor was killed, and what it ran had ended by then.
+func (r *replayed) dead(run task.Run, at time.Time) bool {
+	killed, known := r.diedAt[run.PID]
+	if !known {
+		return false
+	}
+	words := strings.Fields(r.tasks[run.Task].Command)
+	seconds, err := time.ParseDuration(words[len(words)-2] + "s")
+	over := r.lives[run.ID].claimed.Add(seconds)
+	if over.Before(killed) {
+		over = killed
+	}
+	return err == nil && at.After(over.Add(5*time.Second+r.slack()))
+}
+
 func (r *replayed) judgeOverlap(e entry, detail string, from, to time.Time) string {
 	if m := runningReason.FindStringSubmatch(detail); m != nil {
 		for _, id := range strings.Fields(m[2]) {
-			if run := r.runs[id]; run.Task != e.Task || !r.alive(id, from, to) {
+			if run := r.runs[id]; run.Task != e.Task || !r.alive(id, from, to) || r.dead(run, from) {
 				return fmt.Sprintf("run %s of %s was not at work", id, run.Task)
 			}
 		}

@@ -36,7 +36,8 @@ type world struct {
 	logs    bool      // the records log what is written to them
 	events  []event
 	spans   []span
-	killed  map[int]bool // supervisors, by pid
+	killed  map[int]bool      // supervisors, by pid
+	diedAt  map[int]time.Time // when, of those that are known
 	said    map[string]int
 	first   map[task.ID]time.Time // the cursors before anything was due
 	moved   map[task.ID]bool      // tasks whose schedule is changed to another one
@@ -74,8 +75,14 @@ type span struct {
 }
 
 // probe is the task: a line when it begins and one when it ends, each by one write to the end of one file, whose
-// order is the order of all tasks. Arguments: file, seconds, exit code.
+// order is the order of all tasks; before them one, where a process of the run of the task before it is alive still.
+// Arguments: file, seconds, exit code.
 const probe = `read -r up rest </proc/uptime
+mine="${1%/*}/pids/$OM_NODE.$OM_SERVICE.$OM_TASK"
+if [ -s "$mine" ] && read -r pid run <"$mine" && [ "$run" != "$OM_RUN_ID" ] && [ -e "/proc/$pid" ] && grep -qs "OM_RUN_ID=$run" "/proc/$pid/environ"; then
+	echo "beside $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $pid $up $OM_NODE" >>"$1"
+fi
+echo "$$ $OM_RUN_ID" >"$mine"
 echo "begin $OM_SERVICE $OM_TASK $OM_SLOT $OM_RUN_ID $OM_ATTEMPT $$ $up $OM_NODE" >>"$1"
 [ "$2" = 0 ] || sleep "$2"
 read -r up rest </proc/uptime
@@ -86,7 +93,7 @@ exit "$3"
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		T: t, dir: t.TempDir(), node: "n1", seed: *seed, begin: time.Now(), killed: map[int]bool{}, said: map[string]int{},
+		T: t, dir: t.TempDir(), node: "n1", seed: *seed, begin: time.Now(), killed: map[int]bool{}, diedAt: map[int]time.Time{}, said: map[string]int{},
 		first: map[task.ID]time.Time{}, moved: map[task.ID]bool{}, counts: map[string]int{}, own: map[string]string{}, loose: map[task.ID]bool{},
 	}
 	if w.seed == 0 {
@@ -95,6 +102,7 @@ func newWorld(t *testing.T) *world {
 	w.etc, w.state = filepath.Join(w.dir, "etc"), filepath.Join(w.dir, "state")
 	w.write("probe.sh", probe)
 	w.write("probes", "")
+	w.write("pids/none", "")
 	w.write("etc/node.conf", "[node]\nkeep_runs = 10000000\nkeep_days = 36500\nkeep_failed_days = 36500\nstartup_parallel = 100\nwait_time_sync = 0s\ntimezone = UTC\n")
 	t.Cleanup(w.end)
 	t.Logf("seed %d: go test ./soak -run '^%s$' -args -seed %d", w.seed, t.Name(), w.seed)
