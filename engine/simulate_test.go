@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,8 +99,8 @@ const (
 // firstDay is when the simulation begins.
 func firstDay() time.Time { return time.Date(2027, 1, 25, 12, 0, 30, 0, time.UTC) }
 
-// inTicks is the year under a timer that ticks each minute, late, doubled or not at all. Ticks without anything
-// to do are left out.
+// inTicks is the year under a timer that ticks each minute, late, doubled, beside another, ended on the way or not at all. Ticks
+// without anything to do are left out.
 func inTicks(t *testing.T, days int, random *rand.Rand) *virtual {
 	t.Helper()
 	v := simulation(t)
@@ -119,12 +120,54 @@ func inTicks(t *testing.T, days int, random *rand.Rand) *virtual {
 			at = at.Add(time.Minute) // one was left out
 		}
 		line.goTo(at)
+		switch random.IntN(10) {
+		case 0:
+			v.cutTick(2 + random.Int64N(60))
+		case 1:
+			v.twoTicks(2 + random.Int64N(10))
+		}
 		next = v.tickAt().Next
 		if random.IntN(5) == 0 {
 			next = v.tickAt().Next // doubled
 		}
 	}
 	return v
+}
+
+// cutTick is a tick that is ended when it has asked for the time so often.
+func (v *virtual) cutTick(after int64) {
+	v.Helper()
+	ctx, cut := context.WithCancel(v.Context())
+	defer v.atTime(after, cut)()
+	o := v.options()
+	o.Begin = func() (context.Context, context.CancelFunc) { return ctx, cut }
+	if r, err := v.Tick(v.Context(), o); err != nil && !errors.Is(err, context.Canceled) {
+		v.Errorf("a tick that was ended: %+v, %v", r, err)
+	}
+}
+
+// twoTicks is a tick beside which another begins, and leaves all to it.
+func (v *virtual) twoTicks(after int64) {
+	v.Helper()
+	defer v.atTime(after, func() {
+		if r, err := v.Tick(v.Context(), v.options()); err != nil || r.Deferred == "" {
+			v.Errorf("a tick beside another: %+v, %v", r, err)
+		}
+	})()
+	v.tickAt()
+}
+
+// atTime does something when the time is asked for that often from now on, until it is undone.
+func (v *virtual) atTime(times int64, do func()) (undo func()) {
+	now := v.Now
+	var n atomic.Int64
+	v.Now = func() time.Time {
+		if n.Add(1) == times {
+			do()
+		}
+		return now()
+	}
+	return func() { v.Now = now }
 }
 
 // inLoop is the year under the daemon, in a bubble in which time goes on by itself.

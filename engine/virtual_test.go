@@ -60,6 +60,11 @@ func newVirtual(tb testing.TB, files map[string]string) *virtual {
 	}
 	v.sinceBoot = func() time.Duration { return v.Now().Sub(time.Unix(0, 0)) }
 	tb.Cleanup(v.Close)
+	tb.Cleanup(func() {
+		if tb.Failed() && v.Now != nil {
+			tb.Log(v.draw())
+		}
+	})
 	if err := os.MkdirAll(v.ConfigDir, 0o755); err != nil {
 		tb.Fatal(err)
 	}
