@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -168,13 +169,15 @@ func (e *Engine) doctorIdentity(ctx context.Context, t *task.Task) []Finding {
 }
 
 // secrets are what passwords look like in an argument that everybody can read in ps(1).
-var secrets = regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|secret|token|api[-_]?key)[=:]\s*[^\s$]|://[^/\s:@$]+:[^/\s@$]+@`)
+var secrets = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|secret|token|api[-_]?key)[=:]\s*[^\s$]|://[^/\s:@$]+:[^/\s@$]+@`)
+})
 
 // doctorText looks at what the section says.
 func doctorText(t *task.Task) []Finding {
 	var found []Finding
 	for _, command := range [...]string{t.Command, t.PreRun, t.PostRun, t.BlockingPreRun, t.BlockingPostRun, t.OnError} {
-		if secrets.MatchString(command) {
+		if secrets().MatchString(command) {
 			found = append(found, of(t, findWarning, "secret", "its command line has a secret in it, which everybody can read in ps(1): secrets_environment keeps it in a file",
 				"om SERVICE edit"))
 			break

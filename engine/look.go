@@ -80,7 +80,7 @@ func (e *Engine) accepted(path string, good []byte) (*service.Service, error) {
 
 // errAbsent says that the file of a service is not there. The scan says whether it is gone: it may be in the middle of being
 // exchanged.
-var errAbsent = task.Errorf(task.ErrNotFound, "its file is not there")
+var errAbsent = task.Kind(task.ErrNotFound, "its file is not there")
 
 func absent(file string) bool {
 	_, err := os.Lstat(file)

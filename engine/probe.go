@@ -74,7 +74,7 @@ func (e *Engine) holderUp(ctx context.Context, s *service.Service) error {
 }
 
 // errElsewhere says that the filesystem with the record of a service is not here: it may be on another node.
-var errElsewhere = fmt.Errorf("elsewhere: %w", task.ErrTaken)
+var errElsewhere = task.Kind(task.ErrTaken, "elsewhere")
 
 // holder is the filesystem resource that the service's record lives on, if one is declared.
 func holder(s *service.Service) (task.Resource, bool) {
