@@ -30,6 +30,8 @@ CREATE TRIGGER soak_gone AFTER DELETE ON slot BEGIN INSERT INTO soak_log(kind,se
 VALUES('gone',OLD.service,OLD.rid,OLD.slot,OLD.slot_last,OLD.count,OLD.decision,OLD.reason,OLD.run_id);END;
 CREATE TRIGGER soak_placed AFTER INSERT ON task_state BEGIN INSERT INTO soak_log(kind,service,rid,slot,reason)
 VALUES('cursor',NEW.service,NEW.rid,NEW.cursor_slot,NEW.digest);END;
+CREATE TRIGGER soak_packed AFTER INSERT ON placed BEGIN INSERT INTO soak_log(kind,service,rid,slot,reason)
+SELECT 'cursor',NEW.service,value->>0,value->>2,value->>1 FROM json_each(NEW.cursors);END;
 CREATE TRIGGER soak_moved AFTER UPDATE OF cursor_slot,digest ON task_state BEGIN INSERT INTO soak_log(kind,service,rid,slot,reason)
 VALUES('cursor',NEW.service,NEW.rid,NEW.cursor_slot,NEW.digest);END;
 CREATE TRIGGER soak_claim AFTER INSERT ON run BEGIN INSERT INTO soak_log(kind,service,rid,slot,count,run_id)
@@ -40,7 +42,8 @@ CREATE TRIGGER soak_taken AFTER UPDATE OF slot ON run BEGIN INSERT INTO soak_log
 VALUES('taken',OLD.service,OLD.rid,OLD.slot,OLD.attempt,OLD.id);END;
 CREATE TRIGGER soak_tick AFTER INSERT ON meta WHEN NEW.key='tick' BEGIN INSERT INTO soak_log(kind,reason)VALUES('tick',NEW.value);END;
 INSERT INTO soak_log(kind,reason)SELECT 'tick',value FROM meta WHERE key='tick';
-INSERT INTO soak_log(kind,service,rid,slot,reason)SELECT 'cursor',service,rid,cursor_slot,digest FROM task_state`
+INSERT INTO soak_log(kind,service,rid,slot,reason)SELECT 'cursor',service,rid,cursor_slot,digest FROM task_state
+UNION ALL SELECT 'cursor',service,value->>0,value->>2,value->>1 FROM placed,json_each(placed.cursors)`
 
 // watch begins to log.
 func (w *world) watch() {

@@ -210,7 +210,7 @@ func BenchmarkPlace100000(b *testing.B) {
 	ctx := context.Background()
 	d := open(b)
 	for name, prepare := range map[string]func(){
-		"new":     func() { _ = d.Exec("DELETE FROM task_state") },
+		"new":     func() { _ = d.Exec("DELETE FROM task_state;DELETE FROM placed") },
 		"changed": func() {},
 	} {
 		b.Run(name, func(b *testing.B) {

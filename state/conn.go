@@ -18,12 +18,15 @@ type conn struct{ db *sqlite3.SQLiteConn }
 // busySlice is how long SQLite waits for a lock before it answers "busy" and we look at the context.
 const busySlice = "50" // milliseconds
 
+// usualStatements is for who does not say how many are kept compiled.
+const usualStatements = "&_stmt_cache_size=8"
+
 // dial opens the database at path, which must be there. params are SQLite's URI parameters.
 func dial(path, params string) (*conn, error) {
 	lean()
 	file := url.URL{Scheme: "file", OmitHost: true, Path: path}
 	c, err := (&sqlite3.SQLiteDriver{}).Open(file.String() + "?" + params +
-		"&_synchronous=FULL&_stmt_cache_size=8&_busy_timeout=" + busySlice)
+		"&_synchronous=FULL&_busy_timeout=" + busySlice)
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -210,7 +210,7 @@ func quickDir(tb testing.TB) string {
 
 func empty(tb testing.TB, d *state.DB) {
 	tb.Helper()
-	for _, table := range []string{"run", "slot", "task_state", "config", "frozen", "decline", "stamp", "good", "hold"} {
+	for _, table := range []string{"run", "slot", "task_state", "placed", "config", "frozen", "decline", "stamp", "good", "hold"} {
 		if err := d.Exec("DELETE FROM " + table); err != nil {
 			tb.Fatal(err)
 		}

@@ -1,10 +1,12 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"maps"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -24,9 +26,12 @@ const (
 	cursorInto = "REPLACE INTO task_state(" + cursorColumns + ")VALUES"
 	cursorRow  = "(?,?,?,?,?,?,?,?,?,?,?)"
 	cursorOf   = cursorFrom + " WHERE service=? AND rid=?"
-	dueCursors = cursorFrom + " WHERE due_at<=? ORDER BY due_at LIMIT ?"
-	dueTasks   = "SELECT service,rid FROM task_state WHERE due_at<=? ORDER BY due_at"
-	nextDue    = "SELECT due_at FROM task_state WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1"
+	cursorsOf  = cursorFrom + " WHERE service=?1 UNION ALL " + placedFrom + " WHERE service=?1"
+	allCursors = cursorFrom + " UNION ALL " + placedFrom
+	dueCursors = "SELECT * FROM(" + cursorFrom + " WHERE due_at<=?1 ORDER BY due_at LIMIT ?2)UNION ALL " + placedFrom + " WHERE due_at<=?1"
+	dueTasks   = "SELECT service,rid,due_at,'' FROM task_state WHERE due_at<=?1 UNION ALL SELECT service,'',due_at,cursors FROM placed WHERE due_at<=?1"
+	nextDue    = "SELECT * FROM(SELECT due_at FROM task_state WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1)UNION ALL " +
+		"SELECT * FROM(SELECT due_at FROM placed WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1)"
 )
 
 func cursorValues(c task.Cursor) []driver.Value {
@@ -45,15 +50,27 @@ func readCursor(v row) task.Cursor {
 	}
 }
 
+// cursorsInto collects the cursors of rows, also of those of placed, see placedFrom.
+func cursorsInto(all *[]task.Cursor) func(row) error {
+	return func(v row) (err error) {
+		if v.text(1) != "" {
+			*all = append(*all, readCursor(v))
+			return nil
+		}
+		*all, err = unpack(*all, v.text(0), v.text(2))
+		return err
+	}
+}
+
 // Cursors returns where the schedules of a service's tasks are, in the order of their rids; of all
 // services, one after the other, where service is "".
 func (d *DB) Cursors(ctx context.Context, service string) ([]task.Cursor, error) {
 	var all []task.Cursor
 	var err error
 	if service == "" {
-		all, err = d.cursors(ctx, cursorFrom+" ORDER BY service,rid")
+		err = d.read(ctx, cursorWidth, cursorsInto(&all), allCursors)
 	} else {
-		all, err = d.cursors(ctx, cursorFrom+" WHERE service=?", service)
+		err = d.read(ctx, cursorWidth, cursorsInto(&all), cursorsOf, service)
 	}
 	slices.SortFunc(all, func(a, b task.Cursor) int {
 		if order := strings.Compare(a.Task.Service, b.Task.Service); order != 0 {
@@ -68,28 +85,69 @@ func (d *DB) Cursors(ctx context.Context, service string) ([]task.Cursor, error)
 // or all where that is 0.
 func (d *DB) Due(ctx context.Context, now time.Time, limit int) ([]task.Cursor, error) {
 	if limit <= 0 {
-		limit = -1
+		limit = math.MaxInt32
 	}
-	return d.cursors(ctx, dueCursors, instant(now), int64(limit))
+	var all []task.Cursor
+	err := d.read(ctx, cursorWidth, cursorsInto(&all), dueCursors, instant(now), int64(limit))
+	all = slices.DeleteFunc(all, func(c task.Cursor) bool { return dueAt(c).IsZero() || dueAt(c).After(now) })
+	slices.SortStableFunc(all, func(a, b task.Cursor) int { return dueAt(a).Compare(dueAt(b)) })
+	return all[:min(limit, len(all))], err
+}
+
+// dueAt is what the record computes as due_at.
+func dueAt(c task.Cursor) time.Time {
+	if at := c.Retry.At; c.Next.IsZero() || !at.IsZero() && at.Before(c.Next) {
+		return at
+	}
+	return c.Next
 }
 
 // DueTasks returns the tasks of all cursors that Due returns, in its order, in a quarter of the time.
 func (d *DB) DueTasks(ctx context.Context, now time.Time) ([]task.ID, error) {
-	var all []task.ID
-	err := d.read(ctx, 2, func(v row) error {
-		all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})
-		return nil
+	type due struct {
+		id task.ID
+		at int64
+	}
+	var all []due
+	var some []task.Cursor
+	err := d.read(ctx, 4, func(v row) (err error) {
+		if v.text(1) != "" {
+			all = append(all, due{task.ID{Service: v.text(0), RID: v.text(1)}, v.num(2)})
+			return nil
+		}
+		some, err = unpack(some[:0], v.text(0), v.text(3))
+		for _, c := range some {
+			if !c.Next.IsZero() && !c.Next.After(now) {
+				all = append(all, due{c.Task, c.Next.UnixMicro()})
+			}
+		}
+		return err
 	}, dueTasks, instant(now))
-	return all, err
+	slices.SortStableFunc(all, func(a, b due) int { return cmp.Compare(a.at, b.at) })
+	ids := make([]task.ID, len(all))
+	for i, t := range all {
+		ids[i] = t.id
+	}
+	return ids, err
 }
 
 // CursorsOf returns the cursors of tasks, in their order; a task that has none is left out.
 func (d *DB) CursorsOf(ctx context.Context, tasks []task.ID) ([]task.Cursor, error) {
 	all := make([]task.Cursor, 0, len(tasks))
+	packed := map[string][]task.Cursor{} // of services that are in placed
 	for _, id := range tasks {
-		err := d.read(ctx, cursorWidth, func(v row) error { all = append(all, readCursor(v)); return nil }, cursorOf, id.Service, id.RID)
-		if err != nil {
-			return nil, err
+		some := packed[id.Service]
+		if some == nil {
+			err := d.read(ctx, cursorWidth, cursorsInto(&some), cursorOf+" UNION ALL "+placedFrom+" WHERE service=?", id.Service, id.RID, id.Service)
+			if err != nil {
+				return nil, err
+			}
+			if len(some) > 1 {
+				packed[id.Service] = some
+			}
+		}
+		if i := slices.IndexFunc(some, func(c task.Cursor) bool { return c.Task == id }); i >= 0 {
+			all = append(all, some[i])
 		}
 	}
 	return all, nil
@@ -97,35 +155,50 @@ func (d *DB) CursorsOf(ctx context.Context, tasks []task.ID) ([]task.Cursor, err
 
 // NextDue returns the earliest moment at which Due has something, zero for never.
 func (d *DB) NextDue(ctx context.Context) (next time.Time, err error) {
-	err = d.read(ctx, 1, func(v row) error { next = v.when(0); return nil }, nextDue)
+	err = d.read(ctx, 1, func(v row) error {
+		if at := v.when(0); next.IsZero() || at.Before(next) {
+			next = at
+		}
+		return nil
+	}, nextDue)
 	return next, err
-}
-
-func (d *DB) cursors(ctx context.Context, query string, args ...driver.Value) ([]task.Cursor, error) {
-	var all []task.Cursor
-	err := d.read(ctx, cursorWidth, func(v row) error { all = append(all, readCursor(v)); return nil }, query, args...)
-	return all, err
 }
 
 // Place enters the cursors of services: it adds them, and replaces those of another digest. Of one that has
 // the same digest on record only Next is taken, as another process may have decided a slot meanwhile. The
 // cursors of these services that are not given are removed; their slots and runs stay. It takes no barrier.
 func (d *DB) Place(ctx context.Context, services map[string][]task.Cursor) error {
-	if len(services) > 100 { // their rows go all over the index of what is due, which the cache of 2 MB does not hold
-		d.c.exec("PRAGMA cache_size=-32768") //nolint:errcheck // else it takes longer
+	if len(services) > 100 {
+		d.makeRoom()
 	}
 	return d.write(ctx, "place", relaxed, func(ctx context.Context) error {
+		rows, err := d.c.number("SELECT EXISTS(SELECT 1 FROM task_state)")
 		for _, name := range slices.Sorted(maps.Keys(services)) {
-			if err := d.placeService(ctx, name, services[name]); err != nil {
+			if err != nil {
 				return err
 			}
+			if fresh, failed := d.placeFresh(name, services[name], rows == 0); !fresh {
+				err = errors.Join(failed, d.placeService(ctx, name, services[name]))
+			}
 		}
-		return nil
+		return err
 	})
 }
 
+// makeRoom is for rows of many services: they go all over the index of what is due, which the cache of 2 MB does not hold, and
+// they would empty the log so often that its barriers take longer than they do.
+func (d *DB) makeRoom() {
+	d.c.exec("PRAGMA cache_size=-32768;PRAGMA wal_autocheckpoint=4000") //nolint:errcheck // else it takes longer
+}
+
 func (d *DB) placeService(ctx context.Context, name string, cursors []task.Cursor) error {
-	had, err := d.cursorsOf(ctx, name)
+	had, err := d.had(ctx, name)
+	if err != nil {
+		return err
+	}
+	if done, failed := d.placeAgain(name, had, cursors); done || failed != nil {
+		return failed
+	}
 	for _, c := range cursors {
 		c.Task.Service = name
 		was, known := had[c.Task.RID]
@@ -144,10 +217,14 @@ func (d *DB) placeService(ctx context.Context, name string, cursors []task.Curso
 	return errors.Join(err, d.removeCursors(had))
 }
 
-// cursorsOf returns the cursors of a service, by rid.
-func (d *DB) cursorsOf(ctx context.Context, service string) (map[string]task.Cursor, error) {
-	had := map[string]task.Cursor{}
-	err := d.c.query(ctx, cursorWidth, func(v row) error { c := readCursor(v); had[c.Task.RID] = c; return nil }, cursorFrom+" WHERE service=?", service)
+// had returns the cursors of a service, by rid.
+func (d *DB) had(ctx context.Context, service string) (map[string]task.Cursor, error) {
+	var all []task.Cursor
+	err := d.c.query(ctx, cursorWidth, cursorsInto(&all), cursorsOf, service)
+	had := make(map[string]task.Cursor, len(all))
+	for _, c := range all {
+		had[c.Task.RID] = c
+	}
 	return had, err
 }
 
@@ -202,6 +279,9 @@ func (d *DB) Hasten(ctx context.Context, tasks []task.ID, at time.Time) error {
 		return nil
 	}
 	return d.write(ctx, "hasten", relaxed, func(context.Context) error {
+		if err := d.spreadThose(tasks); err != nil {
+			return err
+		}
 		for _, id := range tasks {
 			if _, err := d.c.exec("UPDATE task_state SET next_at=min(ifnull(next_at,?1),?1) WHERE service=?2 AND rid=?3", instant(at), id.Service, id.RID); err != nil {
 				return err
@@ -231,7 +311,7 @@ func (d *DB) RanAfter(ctx context.Context, at time.Time) ([]task.ID, error) {
 func (d *DB) Rewind(ctx context.Context, at time.Time, again []task.ID) ([]task.ID, error) {
 	var all []task.ID
 	err := d.write(ctx, "rewind", durable, func(ctx context.Context) error {
-		err := d.freeSlots(at, again)
+		err := errors.Join(d.spreadAll(), d.freeSlots(at, again))
 		if err == nil {
 			err = d.c.query(ctx, 2, func(v row) error {
 				all = append(all, task.ID{Service: v.text(0), RID: v.text(1)})

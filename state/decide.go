@@ -55,6 +55,9 @@ func (d *DB) Decide(ctx context.Context, turns []Turn, alive func(task.Run) bool
 	}
 	all := make([]Taken, len(ready))
 	err := d.write(ctx, "decide", durable, func(ctx context.Context) (err error) {
+		if err = d.spreadOf(ready); err != nil {
+			return err
+		}
 		for i, t := range ready {
 			if all[i], err = d.decide(ctx, t, alive); err != nil {
 				return err

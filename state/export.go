@@ -16,7 +16,7 @@ import (
 
 // tables are what Export writes and Import reads, in this order.
 func tables() []string {
-	return []string{"run", "slot", "task_state", "config", "frozen", "decline", "stamp", "good", "hold"}
+	return []string{"run", "slot", "task_state", "placed", "config", "frozen", "decline", "stamp", "good", "hold"}
 }
 
 // Check reads the whole file and returns every damage found, or nil.
@@ -104,6 +104,9 @@ func (d *DB) Import(ctx context.Context, r io.Reader) error {
 		return d.fault(err)
 	}
 	return d.write(ctx, "import", durable, func(context.Context) error {
+		if err := d.spreadAll(); err != nil {
+			return err
+		}
 		into := map[string][]column{}
 		for _, table := range tables() {
 			columns, err := d.c.columns(table)
@@ -115,7 +118,7 @@ func (d *DB) Import(ctx context.Context, r io.Reader) error {
 		for n := 2; ; n++ {
 			err := d.c.importLine(in, into)
 			if errors.Is(err, io.EOF) {
-				return nil
+				return d.spreadTwins()
 			}
 			if err != nil {
 				return fmt.Errorf("line %d: %w", n, err)

@@ -23,7 +23,7 @@ extern int sqlite3_db_config(sqlite3 *, int, ...) __attribute__((weak));
 extern int sqlite3_auto_extension(void (*)(void)) __attribute__((weak));
 extern sqlite3_vfs *sqlite3_vfs_find(const char *) __attribute__((weak));
 
-enum { CONFIG_PAGECACHE = 7, CONFIG_MEMSTATUS = 9, CONFIG_LOOKASIDE = 13, NO_CKPT_ON_CLOSE = 1006, CANTOPEN = 14 };
+enum { CONFIG_PAGECACHE = 7, CONFIG_MEMSTATUS = 9, CONFIG_LOOKASIDE = 13, CONFIG_STMTJRNL_SPILL = 26, NO_CKPT_ON_CLOSE = 1006, CANTOPEN = 14 };
 
 static int om_opened(sqlite3 *db, char **message, const void *api) {
 	return sqlite3_db_config(db, NO_CKPT_ON_CLOSE, 1, (int *)0);
@@ -44,6 +44,7 @@ static void om_configure(void) {
 	sqlite3_config(CONFIG_LOOKASIDE, 0, 0);
 	sqlite3_config(CONFIG_PAGECACHE, (void *)0, 0, 0);
 	sqlite3_config(CONFIG_MEMSTATUS, 0);
+	sqlite3_config(CONFIG_STMTJRNL_SPILL, -1);
 	sqlite3_auto_extension((void (*)(void))om_opened);
 	sqlite3_vfs *vfs = sqlite3_vfs_find((char *)0);
 	if (!vfs || vfs->version < 3) return;
@@ -61,5 +62,6 @@ import "C"
 // lean makes SQLite fit for a program that lives for some milliseconds. It takes no memory ahead (each
 // page of it is a page fault); closing does not checkpoint (three barriers to empty a log that
 // the next program reads as well); and the folder of a log is not synced by each process that writes
-// to the log, but by the one that made it, see DB.setJournal. It has effect once a process.
+// to the log, but by the one that made it, see DB.setJournal. What would undo a statement of several rows is kept in
+// memory: writing it to a file costs more than the rows. It has effect once a process.
 func lean() { C.om_lean() }

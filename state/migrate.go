@@ -16,7 +16,7 @@ import (
 )
 
 // schemaVersion is the schema that this program reads and writes: one more for each file in schema/.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // applicationID marks the file for those who look at it from outside: "om" and a one, see file(1).
 const applicationID = 0x6f6d0001

@@ -97,7 +97,7 @@ func (d *DB) create() error {
 // through the index beside it; where there is neither log nor index and the folder cannot be written
 // to, nobody else writes either, and the file alone is the record.
 func dialReadOnly(path string) (*conn, error) {
-	c, err := dial(path, "mode=ro")
+	c, err := dial(path, "mode=ro"+usualStatements)
 	if err == nil || !isCantOpen(err) {
 		return c, err
 	}
@@ -108,7 +108,7 @@ func dialReadOnly(path string) (*conn, error) {
 	log, statErr := os.Stat(path + "-wal")
 	switch {
 	case errors.Is(statErr, fs.ErrNotExist), statErr == nil && log.Size() == 0:
-		return dial(path, "mode=ro&immutable=1")
+		return dial(path, "mode=ro&immutable=1"+usualStatements)
 	case statErr != nil:
 		return nil, statErr
 	}

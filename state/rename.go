@@ -9,6 +9,9 @@ import (
 // path stays, and joins it; cursors of such a one go. It is on the disk before it returns.
 func (d *DB) RenameService(ctx context.Context, from, to string) error {
 	return d.write(ctx, "rename", durable, func(context.Context) error {
+		if err := d.spread(from, to); err != nil {
+			return err
+		}
 		return d.eachExec([]driver.Value{from, to},
 			"UPDATE OR IGNORE run SET service=?2 WHERE service=?1",
 			"UPDATE OR IGNORE slot SET service=?2 WHERE service=?1",

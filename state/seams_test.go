@@ -62,3 +62,8 @@ const (
 
 // Frames is how many pages the log has.
 func (d *DB) Frames() (int64, error) { return d.checkpoint(context.Background(), "NOOP") }
+
+// Spread gives each cursor a row of its own.
+func (d *DB) Spread(ctx context.Context) error {
+	return d.write(ctx, "spread", relaxed, func(context.Context) error { return d.spreadAll() })
+}

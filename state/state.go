@@ -29,6 +29,8 @@ type Options struct {
 	Now func() time.Time
 	// Node and BootID are who this is; Claim writes them where the run does not say.
 	Node, BootID string
+	// Statements is how many are kept compiled: many for who asks the same often, few for who hardly asks twice; 0 is 8.
+	Statements int
 	// Patience is how long to wait for another process that has the record locked; 0 is 5 s.
 	Patience time.Duration
 	// Step, if set, is called with a name before and after each durable step. It is for tests that
@@ -159,7 +161,11 @@ func (d *DB) dial(ctx context.Context) error {
 		return err
 	}
 	return d.patiently(ctx, func() (err error) {
-		d.c, err = dial(d.o.Path, "mode=rw")
+		statements := usualStatements
+		if n := d.o.Statements; n > 0 {
+			statements = fmt.Sprintf("&_stmt_cache_size=%d", n)
+		}
+		d.c, err = dial(d.o.Path, "mode=rw"+statements)
 		return err
 	})
 }

@@ -142,7 +142,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"text":           {write(strings.Repeat("[task#0]\n", 1000)), "not a database", task.ErrInvalid},
 		"short text":     {write("hello"), "not a database", task.ErrInvalid},
-		"newer":          {record("PRAGMA user_version=4"), "version 4, made by a newer om: wanted at most 3", task.ErrInvalid},
+		"newer":          {record("PRAGMA user_version=5"), "version 5, made by a newer om: wanted at most 4", task.ErrInvalid},
 		"newer, emptied": {record("PRAGMA user_version=99;PRAGMA wal_checkpoint(TRUNCATE)"), "version 99", task.ErrInvalid},
 		"odd version":    {record("PRAGMA user_version=-3"), "version -3: wanted a record of om", task.ErrInvalid},
 		"other program":  {record("PRAGMA user_version=0"), "another program", task.ErrInvalid},
