@@ -159,7 +159,7 @@ func (e *Engine) passOverTask(ctx context.Context, db *state.DB, c task.Cursor) 
 		turn.After.Retry = task.Retrying{}
 		e.tellBefore(ctx, db, svc, &t, c.Retry)
 	}
-	turn.After.Next = e.seeFirst(svc, &t, e.sooner(svc, &t, turn.After, c.Next), e.Now())
+	turn.After.Next = e.seeFirst(svc, &t, sooner(svc, &t, e.nextLook(svc, &t, turn.After), c.Next), e.Now())
 	return turn, nil
 }
 

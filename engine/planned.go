@@ -189,7 +189,7 @@ func (s *scheduler) cursors(ctx context.Context, l *looked) ([]task.Cursor, erro
 
 // cursorOf is the cursor on record, or for a schedule that no tick has seen one that would begin now.
 func (s *scheduler) cursorOf(svc *service.Service, t *task.Task, cursors []task.Cursor) task.Cursor {
-	return s.inRecord(svc, task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.seen(t)}, cursors)
+	return s.inRecord(svc, task.Cursor{Task: t.ID, Digest: planDigest(svc, t), At: s.seen(s.known(t))}, cursors)
 }
 
 // nextStart is when the task is due next by its schedule: now, where a slot is outstanding.

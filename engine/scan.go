@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -34,33 +33,28 @@ func (s *scheduler) scan(ctx context.Context) error {
 	if gone, err := s.folderGone(ctx); gone != "" || err != nil {
 		return err // that is no word about the services: see adrift
 	}
-	digest, err := service.Digest(s.ConfigDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	digest += " " + s.otherwise()
 	before, err := s.node.Fact(ctx, factScan)
-	if err != nil || before == digest {
-		return err
-	}
-	stamps, unread, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	err = s.readAll(ctx, stamps, unread, before, digest)
+	if before != "" { // then most often nothing was changed, and a digest takes no memory
+		now, failed := service.Digest(s.ConfigDir)
+		if failed != nil || before == now+" "+s.otherwise() {
+			return ignoreMissing(failed)
+		}
+	}
+	stamps, unread, digest, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	err = s.readAll(ctx, stamps, unread, before, digest+" "+s.otherwise())
 	s.tellRejected(s.report.Rejected)
 	return err
 }
 
 // unread tells of files that no tick has read as they are.
 func (s *scheduler) unread(ctx context.Context) error {
-	stamps, _, err := service.Stamps(s.ConfigDir)
+	stamps, _, _, err := service.Stamps(s.ConfigDir)
 	if err != nil {
 		return ignoreMissing(err)
 	}
@@ -133,7 +127,7 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 // scanned is a file that was read again.
 type scanned struct {
 	stamp   state.Stamp
-	svc     *service.Service // nil where neither its errors nor metrics ask for it: a batch has room for thousands
+	svc     *service.Service // nil where neither its errors nor metrics ask for it
 	err     error            // why it can't be used at all
 	again   bool             // it may be in the middle of a save
 	cursors []task.Cursor    // nil where they stay as they are, and nothing of it runs
@@ -141,8 +135,11 @@ type scanned struct {
 	bare    []task.ID        // tasks without a schedule, where they had one
 }
 
-// scanBatch is how many files are read before what they say is recorded, while the next are read.
-const scanBatch = 1000
+// readBatch is how many files are read before what they say is recorded, while the next are read.
+const readBatch = 200
+
+// manyFiles is from how many on they are read as at first.
+const manyFiles = 1000
 
 // rescan reads files, and places the cursors of their tasks. usable says that each could be used, with errors or without.
 func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable bool, err error) {
@@ -156,7 +153,7 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable
 	if err := s.noteAhead(ctx, changed); err != nil {
 		return false, err
 	}
-	if len(changed) > scanBatch { // what is read lives for moments, and is little
+	if len(changed) > manyFiles { // what is read lives for moments, and is little
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -176,7 +173,7 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable
 // at once.
 func (s *scheduler) cursorsOf(ctx context.Context, some []service.Stamp) (map[string][]task.Cursor, error) {
 	had := map[string][]task.Cursor{}
-	if len(some) > scanBatch {
+	if len(some) > manyFiles {
 		all, err := s.node.Cursors(ctx, "")
 		for _, c := range all {
 			had[c.Task.Service] = append(had[c.Task.Service], c)
@@ -220,7 +217,7 @@ func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had 
 	batches := make(chan []scanned, 1)
 	go func() {
 		defer close(batches)
-		for some := range slices.Chunk(changed, scanBatch) {
+		for some := range slices.Chunk(changed, readBatch) {
 			select {
 			case batches <- s.readFiles(some, had):
 			case <-ctx.Done():
@@ -276,7 +273,7 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 func (s *scheduler) load(path string) (*service.Service, error) {
 	svc, err := service.Read(s.ConfigDir, path, s.Node)
 	if err == nil && s.EUID == 0 {
-		err = s.judgeFolder(svc.File)
+		err = s.judgeFolder(svc)
 	}
 	if err != nil {
 		return nil, err
@@ -284,11 +281,11 @@ func (s *scheduler) load(path string) (*service.Service, error) {
 	return svc, nil
 }
 
-func (s *scheduler) judgeFolder(file string) error {
-	if info, gone := os.Lstat(file); gone != nil || info.Mode()&os.ModeSymlink != 0 {
-		return errors.Join(gone, task.Trusted(file))
+func (s *scheduler) judgeFolder(svc *service.Service) error {
+	if svc.Linked {
+		return task.Trusted(svc.File)
 	}
-	folder := filepath.Dir(file)
+	folder := filepath.Dir(svc.File)
 	verdict, known := s.trusted.Load(folder)
 	if !known {
 		verdict = task.Trusted(folder)
@@ -453,11 +450,11 @@ func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor
 		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t)}
 		if k := slices.IndexFunc(had, func(old task.Cursor) bool { return old.Task == t.ID && old.Digest == c.Digest }); k >= 0 {
 			c = had[k]
+			c.Next = sooner(svc, t, s.nextLook(svc, t, c), c.Next)
 		} else {
-			c.At = later(s.seen(t), s.ahead[t.ID])
-			s.takeUp(&c)
+			s.begin(svc, t, &c)
 		}
-		c.Next = s.seeFirst(svc, t, s.sooner(svc, t, c, c.Next), s.now)
+		c.Next = s.seeFirst(svc, t, c.Next, s.now)
 		cursors = append(cursors, c)
 	}
 	return cursors
@@ -525,9 +522,8 @@ func neverScheduled(svc *service.Service, t *task.Task) string {
 }
 
 // seen is where the cursor of a task begins that is new, or has another schedule: every slot up to now is passed over.
-func (s *scheduler) seen(t *task.Task) time.Time {
-	cal, err := s.calendar(t)
-	if err != nil {
+func (s *scheduler) seen(cal *schedule.Schedule) time.Time {
+	if cal == nil {
 		return s.now
 	}
 	return cal.Seen(s.now)
@@ -535,11 +531,12 @@ func (s *scheduler) seen(t *task.Task) time.Time {
 
 // nextLook is when the task of a cursor is due: zero for never.
 func (e *Engine) nextLook(svc *service.Service, t *task.Task, c task.Cursor) time.Time {
-	if neverScheduled(svc, t) != "" || ranOut(t, c.Runs) {
-		return time.Time{}
-	}
-	cal, err := e.calendar(t)
-	if err != nil {
+	return nextLook(svc, t, e.known(t), c)
+}
+
+// nextLook is that of a task with a schedule; nil for one that can't be read.
+func nextLook(svc *service.Service, t *task.Task, cal *schedule.Schedule, c task.Cursor) time.Time {
+	if cal == nil || neverScheduled(svc, t) != "" || ranOut(t, c.Runs) {
 		return time.Time{}
 	}
 	next, ok := cal.Next(c.At, c.At)
@@ -552,13 +549,21 @@ func (e *Engine) nextLook(svc *service.Service, t *task.Task, c task.Cursor) tim
 	return next
 }
 
-// sooner is nextLook, or a look that was planned before that: it may be for a slot that waits.
-func (e *Engine) sooner(svc *service.Service, t *task.Task, c task.Cursor, planned time.Time) time.Time {
-	next := e.nextLook(svc, t, c)
+// sooner is next, of nextLook, or a look that was planned before that: it may be for a slot that waits.
+func sooner(svc *service.Service, t *task.Task, next, planned time.Time) time.Time {
 	if !planned.IsZero() && neverScheduled(svc, t) == "" && (next.IsZero() || planned.Before(next)) {
 		return planned
 	}
 	return next
+}
+
+// known is calendar, or nil where that can't be read.
+func (e *Engine) known(t *task.Task) *schedule.Schedule {
+	cal, err := e.calendar(t)
+	if err != nil {
+		return nil
+	}
+	return cal
 }
 
 // calendar is the schedule of a task on this node.

@@ -145,7 +145,8 @@ type scheduler struct {
 	leftMu  sync.RWMutex
 	// unsynced says that nothing keeps the clock, and that this was waited for.
 	unsynced bool
-	trusted  sync.Map              // of the folders of files, nil or why not
+	trusted  sync.Map // of the folders of files, nil or why not
+	firsts   beginnings
 	ahead    map[task.ID]time.Time // the newest of the slots that are decided and to come
 	// records are those that services have and had; nil for not read yet.
 	records map[string][]string

@@ -13,6 +13,7 @@ type Parser struct {
 	mu     sync.Mutex
 	zones  map[string]*Zone
 	shared map[sharedKey]*Schedule
+	gaps   map[*Schedule]time.Duration
 }
 
 // sharedKey is all that the meaning of a text depends on.
@@ -81,7 +82,7 @@ func (p *Parser) Parse(text string, o Options) (*Schedule, error) {
 	if p.shared == nil || len(p.shared) >= maxShared {
 		p.shared = map[sharedKey]*Schedule{}
 	}
-	if o.Spread == 0 && !s.isSeeded() {
+	if o.Spread == 0 && !s.Seeded() {
 		key = key.anySeed()
 	}
 	p.shared[key] = s
@@ -110,9 +111,9 @@ func keyOf(text string, o *Options) sharedKey {
 	return key
 }
 
-// isSeeded says that the seed bears on the schedule also without spread. In the canonical form a range with ~, cron's H and
+// Seeded says that the seed bears on the schedule also without spread. In the canonical form a range with ~, cron's H and
 // anacron's RANDOM_DELAY are always written so.
-func (s *Schedule) isSeeded() bool { return strings.ContainsAny(s.text, "~HR") }
+func (s *Schedule) Seeded() bool { return strings.ContainsAny(s.text, "~HR") }
 
 func (k sharedKey) anySeed() sharedKey {
 	k.seed, k.seeded = 0, false

@@ -253,31 +253,12 @@ func (b *builder) tooFine(sec *section, t *task.Task) {
 	if err != nil {
 		return
 	}
-	if gap := shortestGap(s); gap > 0 && gap < tickPeriod {
+	if gap := b.node.parser().Gap(s); gap > 0 && gap < tickPeriod {
 		b.report(e.home, Problem{
 			Line: int(e.line), Keyword: e.key, Text: t.Schedule, Severity: Warning,
 			Wanted: "its slots are " + gap.String() + " apart, and ticks a minute: only omd serves it in time; of the slots between two ticks the newest is run",
 		})
 	}
-}
-
-// shortestGap is the shortest time between the first slots of some day; 0 where there are not two. A schedule that has
-// slots close to each other mostly has them there.
-func shortestGap(s *schedule.Schedule) (shortest time.Duration) {
-	const slots = 4
-	at := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	last, ok := s.Next(at, at)
-	for range slots {
-		if !ok {
-			break
-		}
-		var next time.Time
-		if next, ok = s.Next(last, last); ok && (shortest == 0 || next.Sub(last) < shortest) {
-			shortest = next.Sub(last)
-		}
-		last = next
-	}
-	return shortest
 }
 
 // repeats warns of a command that may be run twice, where nothing says that this does no harm.

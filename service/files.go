@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"om/task"
 )
@@ -87,7 +87,9 @@ func Read(dir, path string, n Node) (*Service, error) {
 	if err := o.check(dir, file, os.Geteuid()); err != nil {
 		return nil, err
 	}
-	return Parse(file, path, o.text, n), nil
+	svc := Parse(file, path, o.text, n)
+	svc.Linked = o.link
+	return svc, nil
 }
 
 // Mentions reports whether a word is in the file of a service, whatever it means there. It is faster than Read, and says
@@ -104,7 +106,7 @@ func Mentions(dir, path, word string) (bool, error) {
 // opened is a file that was read, and who could have written it.
 type opened struct {
 	text []byte
-	info fs.FileInfo // of the file itself, where it was reached by a link
+	stat unix.Stat_t // of the file itself, where it was reached by a link
 	link bool
 }
 
@@ -113,17 +115,17 @@ func (o *opened) check(dir, file string, euid int) error {
 	if o.link {
 		return checkLink(dir, file, euid)
 	}
-	return errors.Join(checkOwner(file, o.info, euid), checkFolders(dir, file, euid))
+	return errors.Join(checkOwnerOf(file, o.stat.Uid, o.stat.Mode, euid), checkFolders(dir, file, euid))
 }
 
 // open reads a file that must be a regular one, of sensible size. Also where it fails, it says whether
 // there is a link.
 func open(file string) (opened, error) {
-	const flags = os.O_RDONLY | syscall.O_NONBLOCK // a pipe is not waited for
-	f, err := os.OpenFile(file, flags|syscall.O_NOFOLLOW, 0)
-	link := errors.Is(err, syscall.ELOOP)
+	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK // a pipe is not waited for
+	fd, err := openFile(file, flags|unix.O_NOFOLLOW)
+	link := errors.Is(err, unix.ELOOP)
 	if link {
-		f, err = os.OpenFile(file, flags, 0)
+		fd, err = openFile(file, flags)
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		return opened{}, task.Errorf(task.ErrPermission, "%v", err)
@@ -131,20 +133,56 @@ func open(file string) (opened, error) {
 	if err != nil {
 		return opened{link: link}, err
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return opened{}, err
+	defer func() { _ = unix.Close(fd) }()
+	o := opened{link: link}
+	if err = again(func() error { return unix.Fstat(fd, &o.stat) }); err != nil {
+		return opened{}, &fs.PathError{Op: "stat", Path: file, Err: err}
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
+	if o.stat.Mode&unix.S_IFMT != unix.S_IFREG || o.stat.Size > maxFile {
 		return opened{}, fmt.Errorf("%s: wanted a regular file of at most %d MiB: %w", file, maxFile>>20, task.ErrInvalid)
 	}
-	text := make([]byte, info.Size())
-	n, err := io.ReadFull(f, text)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return opened{}, fmt.Errorf("%s: %w", file, err)
+	if o.text, err = readAll(fd, o.stat.Size); err != nil {
+		return opened{}, &fs.PathError{Op: "read", Path: file, Err: err}
 	}
-	return opened{text[:n], info, link}, nil
+	return o, nil
+}
+
+// openFile opens a file without the poller of the runtime, which is asked in vain for each: a tick may read ten thousand.
+func openFile(file string, flags int) (fd int, err error) {
+	err = again(func() (err error) {
+		fd, err = unix.Open(file, flags, 0)
+		return err
+	})
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: file, Err: err}
+	}
+	return fd, nil
+}
+
+// again repeats a system call that a signal has interrupted.
+func again(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// readAll reads up to so many bytes.
+func readAll(fd int, size int64) ([]byte, error) {
+	text := make([]byte, size)
+	read := 0
+	for read < len(text) {
+		n, err := unix.Read(fd, text[read:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return text[:read], err
+		}
+		read += n
+	}
+	return text, nil
 }
 
 // notFound says that there is no such thing, shown in full, and which of list was probably meant by

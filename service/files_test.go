@@ -108,7 +108,7 @@ func TestMirrors(t *testing.T) {
 	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	stamps, _, err := service.Stamps(etc)
+	stamps, _, digest, err := service.Stamps(etc)
 	must(t, err)
 	for i, s := range stamps {
 		if s.Path != want[i] {
@@ -124,8 +124,8 @@ func TestMirrors(t *testing.T) {
 	if _, err := service.Read(etc, "linked/app", service.Node{}); err != nil {
 		t.Errorf("a link to another folder: %v", err)
 	}
-	if after, err := service.Digest(etc); err != nil || after == before {
-		t.Errorf("the digest is %s as before, %v", after, err)
+	if after, err := service.Digest(etc); err != nil || after == before || after != digest {
+		t.Errorf("the digest is %s, %v; before it was %s, and that of the stamps is %s", after, err, before, digest)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestTwins(t *testing.T) {
 	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	stamps, unread, err := service.Stamps(etc)
+	stamps, unread, _, err := service.Stamps(etc)
 	must(t, err)
 	var paths []string
 	for _, s := range stamps {
@@ -168,7 +168,7 @@ func TestListUnread(t *testing.T) {
 	if want := []string{"prod/db", "web"}; !errors.As(err, &unread) || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	if _, unread, err := service.Stamps(dir); err != nil || unread["loop"] == nil {
+	if _, unread, _, err := service.Stamps(dir); err != nil || unread["loop"] == nil {
 		t.Errorf("stamps: unread %v, %v", unread, err)
 	}
 }

@@ -21,8 +21,10 @@ func CheckOwnership(dir, file string, euid int) error {
 	if err != nil {
 		return err
 	}
-	o := opened{info: info, link: info.Mode()&fs.ModeSymlink != 0}
-	return o.check(dir, file, euid)
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return checkLink(dir, file, euid)
+	}
+	return errors.Join(checkOwner(file, info, euid), checkFolders(dir, file, euid))
 }
 
 // checkLink checks a file that a symbolic link stands for: the folders of both matter.
@@ -60,7 +62,11 @@ func checkOwner(path string, info fs.FileInfo, euid int) error {
 	if !ok {
 		return task.Errorf(task.ErrPermission, "%s: its owner is not known", path)
 	}
-	owner, others := int(st.Uid), info.Mode().Perm()&0o022
+	return checkOwnerOf(path, st.Uid, uint32(info.Mode().Perm()), euid)
+}
+
+func checkOwnerOf(path string, uid, mode uint32, euid int) error {
+	owner, others := int(uid), mode&0o022
 	if euid != 0 {
 		others &= 0o002
 	}
@@ -70,9 +76,9 @@ func checkOwner(path string, info fs.FileInfo, euid int) error {
 	case owner != 0 && owner != euid:
 		return task.Errorf(task.ErrPermission, "%s: owned by user %d, and this om reads only files of user %d and of root: chown %d %s", path, owner, euid, euid, path)
 	case others != 0 && euid == 0:
-		return task.Errorf(task.ErrPermission, "%s: others may write to it (mode %04o): chmod go-w %s", path, info.Mode().Perm(), path)
+		return task.Errorf(task.ErrPermission, "%s: others may write to it (mode %04o): chmod go-w %s", path, mode&0o777, path)
 	case others != 0:
-		return task.Errorf(task.ErrPermission, "%s: everybody may write to it (mode %04o): chmod o-w %s", path, info.Mode().Perm(), path)
+		return task.Errorf(task.ErrPermission, "%s: everybody may write to it (mode %04o): chmod o-w %s", path, mode&0o777, path)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type Service struct {
 	Namespace string // "prod"; "" for none
 	File      string
 	Text      []byte // the file as it was read
+	Linked    bool   // File is a symbolic link
 
 	Tasks     []task.Task     // in the order of their resource ids
 	Resources []task.Resource // tasks too, in the order of the file

@@ -25,37 +25,52 @@ type Stamp struct {
 
 // Stamps lists the files of all services under dir with their stamps, ordered by path. A file that is gone by the
 // time it is looked at is left out; one that is there and can't be looked at, such as a link to nowhere, has the stamp of what
-// is there. unread says why folders of namespaces can't be looked into: what is in them is not known. A dir that is not there
-// is a fs.ErrNotExist.
-func Stamps(dir string) (stamps []Stamp, unread map[string]error, err error) {
+// is there. unread says why folders of namespaces can't be looked into: what is in them is not known. digest is that of
+// Digest for what was seen. A dir that is not there is a fs.ErrNotExist.
+func Stamps(dir string) (stamps []Stamp, unread map[string]error, digest string, err error) {
 	unread = map[string]error{}
-	w := walk{dir: dir, unread: func(namespace string, err error) { unread[namespace] = err }}
+	var sum summary
+	w := walk{dir: dir}
+	w.unread = func(namespace string, err error) {
+		unread[namespace] = err
+		sum.add(namespace, err.Error(), Stamp{})
+	}
 	w.do = func(namespace, name string, s Stamp) {
+		sum.add(namespace, name, s)
 		if s.Path = joinPath(namespace, name); s.Inode != 0 {
 			stamps = append(stamps, s)
 		}
 	}
 	err = w.folder("")
 	slices.SortFunc(stamps, func(a, b Stamp) int { return strings.Compare(a.Path, b.Path) })
-	return stamps, unread, err
+	return stamps, unread, sum.String(), err
 }
 
 // Digest is one word for all stamps under dir: while it is the same, no file was changed, added or removed. It
 // costs a stat of each.
 func Digest(dir string) (string, error) {
-	sum, count := uint64(0), uint64(0)
-	w := walk{dir: dir}
-	w.do = func(namespace, name string, s Stamp) {
-		h := hashString(hashString(14695981039346656037, namespace), name)
-		for _, n := range [4]uint64{uint64(s.MTime), uint64(s.CTime), uint64(s.Size), s.Inode} { //nolint:gosec // bits
-			h = mix(h ^ n)
-		}
-		sum += h // the order in which a folder lists its files means nothing
-		count++
-	}
-	w.unread = func(namespace string, err error) { w.do(namespace, err.Error(), Stamp{}) }
+	var sum summary
+	w := walk{dir: dir, do: sum.add}
+	w.unread = func(namespace string, err error) { sum.add(namespace, err.Error(), Stamp{}) }
 	err := w.folder("")
-	return strconv.FormatUint(count, 36) + "." + strconv.FormatUint(sum, 36), err
+	return sum.String(), err
+}
+
+// summary sums up stamps: the order in which a folder lists its files means nothing.
+type summary struct{ sum, count uint64 }
+
+func (d *summary) add(namespace, name string, s Stamp) {
+	h := hashString(hashString(14695981039346656037, namespace), name)
+	for _, n := range [4]uint64{uint64(s.MTime), uint64(s.CTime), uint64(s.Size), s.Inode} { //nolint:gosec // bits
+		h = mix(h ^ n)
+	}
+	d.sum += h
+	d.count++
+}
+
+// String is one word.
+func (d *summary) String() string {
+	return strconv.FormatUint(d.count, 36) + "." + strconv.FormatUint(d.sum, 36)
 }
 
 // hashString is FNV-1a with a zero byte behind.
