@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -173,34 +174,33 @@ func (s *scheduler) outcome(ctx context.Context, v *view, t state.Taken) bool {
 	return v.job != nil
 }
 
-// hand gives jobs that are claimed to the supervisor. What it refused has not begun. Where it did not answer nobody
+// give gives jobs that are claimed to their supervisor. What it refused has not begun. Where it did not answer nobody
 // knows: its runs are those of a supervisor that died, or will.
-func (s *scheduler) hand(ctx context.Context, db record, jobs []task.Job, started []*view) error {
-	if len(jobs) == 0 {
-		return nil
-	}
-	err := s.crew[s.at].Give(jobs...)
+func (s *scheduler) give(ctx context.Context, h handover) error {
+	err := h.hands.Give(h.jobs...)
 	if err == nil {
-		for _, v := range started {
+		for _, v := range h.started {
 			s.tellStart(&v.t, *v.run)
 			s.tellLate(&v.t, *v.run)
 		}
 		return nil
 	}
-	s.dismiss(s.at)
+	if i := slices.Index(s.crew, h.hands); i >= 0 {
+		s.dismiss(i)
+	}
 	err = fmt.Errorf("supervisor: %w", err)
 	if silent(err) {
 		return err
 	}
-	outcomes := make([]task.Outcome, len(jobs))
-	for i, j := range jobs {
+	outcomes := make([]task.Outcome, len(h.jobs))
+	for i, j := range h.jobs {
 		outcomes[i] = task.Outcome{RunID: j.RunID, State: task.Lost, Reason: "its supervisor did not take it: " + err.Error(), StartedAt: s.now, EndedAt: s.Now()}
 	}
-	for i, v := range started {
+	for i, v := range h.started {
 		v.letLocks(ctx)
-		s.tellEnd(ctx, db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))
+		s.tellEnd(ctx, h.db, v.l.svc, &v.t, ended(*v.run, outcomes[i]))
 	}
-	return errors.Join(err, db.Settle(context.WithoutCancel(ctx), outcomes))
+	return errors.Join(err, h.db.Settle(context.WithoutCancel(ctx), outcomes))
 }
 
 // silent says that a supervisor did not answer, for it is dead or stopped.

@@ -48,6 +48,7 @@ type Engine struct {
 	// Reading opens a record that can't be written for reading alone.
 	Reading bool
 
+	asks     int        // how many questions records are asked again and again; 0 for the usual
 	mu       sync.Mutex // of what follows
 	records  map[string]*state.DB
 	owners   map[string]*service.Service // by the record that each has of its own, and that was opened once
@@ -147,7 +148,7 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Now, o.Node, o.BootID = e.Now, e.Node.Name, boot
+	o.Now, o.Node, o.BootID, o.Statements = e.Now, e.Node.Name, boot, e.asks
 	db, err := state.Open(ctx, o)
 	if e.Reading && errors.Is(err, task.ErrPermission) {
 		o.ReadOnly, o.Create = true, false
@@ -161,6 +162,19 @@ func (e *Engine) open(ctx context.Context, o state.Options) (*state.DB, error) {
 	}
 	e.records[o.Path] = db
 	return db, nil
+}
+
+// How many questions records are asked again and again: by a run by hand, and by a loop.
+const (
+	runAsks  = 2
+	loopAsks = 64
+)
+
+// asksOf says how many before the records are opened.
+func (e *Engine) asksOf(questions int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asks = questions
 }
 
 // noteOwner notes that a service has a record of its own.

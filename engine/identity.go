@@ -22,7 +22,7 @@ func (e *Engine) resolver(run task.Run) task.Resolver {
 func (r *runner) resolver(run task.Run) task.Resolver {
 	res := r.Engine.resolver(run)
 	res.Extra, res.Timeout, res.Interactive = r.req.Env, r.req.Timeout, r.req.Interactive
-	res.Live, res.Missed = r.req.Live, r.missed
+	res.Live, res.Missed, res.Locale = r.req.Live, r.missed, r.locale
 	return res
 }
 

@@ -97,6 +97,7 @@ func (e *Engine) Loop(ctx context.Context, o LoopOptions) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
+	e.asksOf(loopAsks)
 	if err = task.MakeJournals(e.journals()); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 // The error is for what stops all of them: no such service or task (task.ErrNotFound), a person who
 // did not confirm (task.ErrAborted), no record. What stops one task is in its result.
 func (e *Engine) Run(ctx context.Context, path string, req Request) ([]Result, error) {
+	e.asksOf(runAsks)
 	s, err := e.Load(path)
 	if err != nil {
 		return nil, err
@@ -130,6 +131,7 @@ type runner struct {
 	req       Request
 	confirmed map[string]string // rid -> how
 	missed    int               // slots that went by unrun before this one
+	locale    string            // of the host, where it was asked for already
 	former    []task.Run        // of the service, in progress in records that it had before
 	mu        sync.Mutex        // notes are one stream
 }

@@ -237,6 +237,10 @@ func (v *view) try(ctx context.Context, a attempt) error {
 
 func (v *view) runner(a attempt) *runner {
 	r := &runner{Engine: v.Engine, svc: v.l.svc, db: v.l.db, req: Request{Origin: a.origin, DryRun: v.options.DryRun}, missed: a.missed}
+	if v.locale == "" && v.sim == nil {
+		v.locale = task.HostLocale()
+	}
+	r.locale = v.locale
 	if a.previous != "" {
 		r.req.Env = append(r.req.Env, "OM_PREVIOUS="+string(a.previous))
 	}

@@ -8,7 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -157,6 +157,12 @@ type scheduler struct {
 	replaced []task.ID // their tasks
 	long     []task.ID // tasks with more slots to give up than a look does
 	loops    bool      // there are turns to come: no end is waited for
+
+	rush      bool       // very many are due
+	more      bool       // there is more to decide
+	held      []handover // until it is
+	heldSince time.Time
+	locale    string // of the host, once it was asked for
 }
 
 // Tick does once what has to be done now: it records the ends of runs, marks those that are lost, reads the
@@ -377,19 +383,23 @@ func (s *scheduler) dueOnce(ctx context.Context) error {
 		return err
 	}
 	due = slices.DeleteFunc(due, func(id task.ID) bool { return s.done[id] })
-	s.at = 0
-	for batch := firstBatch; len(due) > 0; batch = min(2*batch, dueBatch) {
+	if len(due) > manyFiles { // what a decision makes lives for moments, and is little
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
+	}
+	s.at, s.rush = 0, len(due) > rush
+	for batch := firstBatch; len(due) > 0 && err == nil; batch = min(2*batch, dueBatch) {
 		some := due[:min(batch, len(due))]
 		due = due[len(some):]
-		if err := s.lookAtEach(ctx, some); err != nil {
-			return err
+		s.more = len(due) > 0
+		if err = s.lookAtEach(ctx, some); err != nil {
+			break
 		}
 		s.nextSupervisor()
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("the tick was ended: %w", context.Cause(ctx))
+		if ctx.Err() != nil {
+			err = fmt.Errorf("the tick was ended: %w", context.Cause(ctx))
 		}
 	}
-	return nil
+	return errors.Join(err, s.giveHeld(ctx))
 }
 
 // lookAtEach looks at tasks, and carries out what was decided about them.
@@ -442,7 +452,7 @@ const mostAtOnce = 8
 
 // nextSupervisor gives the turn to another supervisor, where there are processors for several: a supervisor has one
 // thread to start processes, and that waits for each.
-func (s *scheduler) nextSupervisor() { s.at = (s.at + 1) % min(runtime.NumCPU(), mostAtOnce) }
+func (s *scheduler) nextSupervisor() { s.at = (s.at + 1) % crewSize() }
 
 // supervisor is the process that runs are handed to, started on first use.
 func (s *scheduler) supervisor() (*Hands, error) {

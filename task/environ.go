@@ -77,11 +77,15 @@ func (s *resolution) namespace() string {
 	return "root"
 }
 
-// locale is LANG of the host's configuration: locale.conf(5), or Debian's file.
 func (s *resolution) locale() string {
 	if s.Locale != "" {
 		return s.Locale
 	}
+	return HostLocale()
+}
+
+// HostLocale is LANG of the host's configuration: locale.conf(5), or Debian's file, else C.UTF-8.
+func HostLocale() string {
 	for _, path := range [...]string{"/etc/locale.conf", "/etc/default/locale"} {
 		words, _ := readEnvironment(path, readFile)
 		for _, word := range words {
