@@ -25,8 +25,11 @@ func (e *Engine) single(svc *service.Service, t *task.Task) bool {
 // lapse is how long nobody may have looked for a service to count as active all the while: longer than some ticks take
 // that are late or ended, and shorter than a node takes that dies and comes back.
 func (s *scheduler) lapse() time.Duration {
-	return 4 * max(fullTurn, s.options.Period, min(s.last.Pace, time.Hour))
+	return max(s.leastLapse(), 4*min(s.last.Pace, time.Hour))
 }
+
+// leastLapse is the lapse where ticks come soon after each other: how far apart the last two were says nothing of the next.
+func (s *scheduler) leastLapse() time.Duration { return 4 * max(fullTurn, s.options.Period) }
 
 // present notes that a service was seen active here, or not, at the end of a look.
 func (s *scheduler) present(path string, active bool, now time.Time) {
@@ -98,7 +101,7 @@ const sharp = 3 * time.Second
 // lookBefore is when to look at a task whose next slot comes at a moment: before it, too, where it has to be seen by
 // then whether the service is active here. Ticks come about as far apart as the last two did, and one of them may not come.
 func (v *view) lookBefore(slot time.Time) time.Time {
-	if slot.IsZero() || !v.single(v.l.svc, &v.t) || v.away == "" && slot.Sub(v.now) < v.lapse()/2 {
+	if slot.IsZero() || !v.single(v.l.svc, &v.t) || v.away == "" && slot.Sub(v.now) < v.leastLapse()/2 {
 		return slot
 	}
 	pace := max(fullTurn, v.options.Period)
