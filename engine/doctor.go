@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -135,10 +134,11 @@ func (e *Engine) DoctorService(ctx context.Context, path string) ([]Finding, err
 	for _, p := range all {
 		planned[p.Task] = p
 	}
+	secrets := regexp.MustCompile(secret)
 	for i := range svc.Tasks {
 		t := &svc.Tasks[i]
 		found = append(found, e.doctorIdentity(ctx, t)...)
-		found = append(found, doctorText(t)...)
+		found = append(found, doctorText(t, secrets)...)
 		if p, ok := planned[t.ID.RID]; ok && neverScheduled(svc, t) == "" {
 			past, err := e.doctorPast(ctx, svc, t, p)
 			if err != nil {
@@ -168,16 +168,14 @@ func (e *Engine) doctorIdentity(ctx context.Context, t *task.Task) []Finding {
 	return nil
 }
 
-// secrets are what passwords look like in an argument that everybody can read in ps(1).
-var secrets = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|secret|token|api[-_]?key)[=:]\s*[^\s$]|://[^/\s:@$]+:[^/\s@$]+@`)
-})
+// secret is what passwords look like in an argument that everybody can read in ps(1).
+const secret = `(?i)(?:pass(?:word|wd)?|secret|token|api[-_]?key)[=:]\s*[^\s$]|://[^/\s:@$]+:[^/\s@$]+@`
 
 // doctorText looks at what the section says.
-func doctorText(t *task.Task) []Finding {
+func doctorText(t *task.Task, secrets *regexp.Regexp) []Finding {
 	var found []Finding
 	for _, command := range [...]string{t.Command, t.PreRun, t.PostRun, t.BlockingPreRun, t.BlockingPostRun, t.OnError} {
-		if secrets().MatchString(command) {
+		if secrets.MatchString(command) {
 			found = append(found, of(t, findWarning, "secret", "its command line has a secret in it, which everybody can read in ps(1): secrets_environment keeps it in a file",
 				"om SERVICE edit"))
 			break
