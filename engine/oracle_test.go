@@ -300,9 +300,18 @@ func (o *oracle) holds(e *Engine, id task.ID) error {
 	return nil
 }
 
-// waits says that the slot which is to be decided has waited.
-func waits(x Explanation) bool {
-	return slices.ContainsFunc(x.Checks, func(c task.Check) bool { return c.Name == "due" && strings.Contains(c.Detail, " waits: ") })
+// waits says that a slot is pending in the record.
+func (o *oracle) waits(e *Engine, id task.ID, slot time.Time) bool {
+	o.Helper()
+	db, err := e.NodeRecord(o.Context())
+	if err != nil {
+		o.Fatal(err)
+	}
+	pending, err := db.Pending(o.Context(), id, 0)
+	if err != nil {
+		o.Fatal(err)
+	}
+	return slices.ContainsFunc(pending, func(s task.Slot) bool { return s.At.Equal(slot) })
 }
 
 // mutate changes one thing at a time, and expects explain to see that, and nothing else.
@@ -323,11 +332,11 @@ func (o *oracle) mutate(id task.ID, before *Engine, was Explanation) {
 			o.Fatal(err)
 		}
 		no := slices.IndexFunc(x.Checks, func(c task.Check) bool { return c.Name == m.check && !c.Pass })
-		if m.check == "due" && waits(was) {
-			// Another schedule does not stop a slot that waits already, which may not have to give way to the next by it. It
-			// brings no other slot.
-			if x.Run && !x.Slot.Equal(was.Slot) {
-				o.Errorf("%s: %s: its slot %s waited, and when %s slot %s starts: %+v", o.line.now, id, was.Slot, m.name, x.Slot, x.Checks)
+		if m.check == "due" && x.Run {
+			// Another schedule does not stop a slot that waits already, and that the next by the old one would have
+			// pushed out. It brings no other slot.
+			if !o.waits(before, id, x.Slot) {
+				o.Errorf("%s: %s: its slot was %s, and when %s slot %s starts, which does not wait: %+v", o.line.now, id, was.Slot, m.name, x.Slot, x.Checks)
 			}
 		} else if x.Run || no < 0 {
 			o.Errorf("%s: %s: it would start, and when %s too: %s: %+v", o.line.now, id, m.name, x.Verdict, x.Checks)
