@@ -6,15 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"om/state"
 	"om/task"
@@ -36,87 +31,6 @@ type TickOptions struct {
 	// Notify is the command line that tells what is in the spool: a tick starts it where there is something,
 	// and does not wait for it. nil is for none, as where a daemon does that itself.
 	Notify []string
-}
-
-// Hands is our end of a supervisor process that goes on without us: task.Hands, but in tests.
-type Hands struct {
-	PID      int
-	PIDStart uint64
-	Give     func(jobs ...task.Job) error
-	Close    func() error
-}
-
-// Detached starts the program, with the words that make it a supervisor, as TickOptions.Detach does.
-func Detached(argv ...string) func(journals string) (*Hands, error) {
-	return func(journals string) (*Hands, error) {
-		h, err := task.Detached(append(slices.Clip(argv), journals))
-		if err != nil {
-			return nil, err
-		}
-		return &Hands{h.PID, h.PIDStart, h.Give, h.Close}, nil
-	}
-}
-
-// TickReport says what a tick did.
-type TickReport struct {
-	At time.Time
-	// Deferred is why nothing was decided: another tick is at work, the clock is not to be trusted yet.
-	Deferred string
-	Ended    []task.Run  // runs of which the end was recorded
-	Rejected []Rejection // files that were changed, and have errors
-	Clock    string      // how the clock was set since the last tick, where that is more than a correction
-	Lost     []task.Run  // those of which nobody can know it
-	Changed  []string    // services whose files were read again
-	Removed  []string    // services whose files are gone
-	Started  []task.Run  // handed to the supervisor
-	Slots    []task.Slot // decided otherwise, and those that wait
-	Problems []string    // what went wrong, a line each; the rest was done all the same
-	Next     time.Time   // when there is something to do; zero for never
-
-	again     bool                // files are looked at again soon: something was taken from them just now
-	tasks     map[string][]string // of the services that were read, for metrics
-	intervals map[task.ID]time.Duration
-	away      map[task.ID]bool // of the tasks that were looked at: their runs are not for this node
-}
-
-// Rejection is a file that has errors, or can't be used at all. What is scheduled is the last version that had none.
-type Rejection struct {
-	Service  string
-	Reason   string // its first error, as validation tells it; nothing of its text, which may be secret
-	Unusable bool   // none of it is scheduled
-	LastGood bool   // there is such a version
-}
-
-// String tells people what they want to know of it.
-func (r Rejection) String() string {
-	return fmt.Sprintf("%s: %s (%s; om %s validate)", r.Service, r.Reason, r.goesOn(), r.Service)
-}
-
-func (r Rejection) goesOn() string {
-	switch {
-	case r.LastGood:
-		return "the last version without errors goes on"
-	case r.Unusable:
-		return "none of it is scheduled"
-	}
-	return "what is right in it is scheduled"
-}
-
-// problem notes what went wrong; errors tell it as people read it.
-func (r *TickReport) problem(format string, args ...any) {
-	for i, x := range args {
-		if err, ok := x.(error); ok {
-			args[i] = task.Text(err)
-		}
-	}
-	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
-}
-
-// problemOnce is problem for what concerns many tasks.
-func (r *TickReport) problemOnce(text string) {
-	if !slices.Contains(r.Problems, text) {
-		r.Problems = append(r.Problems, text)
-	}
 }
 
 // scheduler is one tick.
@@ -425,90 +339,4 @@ func (s *scheduler) lookAtEach(ctx context.Context, tasks []task.ID) error {
 		p = plan{}
 	}
 	return s.carryOut(ctx, &p)
-}
-
-// letGo lets the supervisors go on by themselves.
-func (s *scheduler) letGo() {
-	for i := range s.crew {
-		s.dismiss(i)
-	}
-	s.crew = nil
-}
-
-func (s *scheduler) dismiss(i int) {
-	if h := s.crew[i]; h != nil {
-		if err := h.Close(); err != nil {
-			s.report.problem("supervisor %d: %v", h.PID, err)
-		}
-	}
-	s.crew[i] = nil
-}
-
-// errSupervisor says that there is no process to hold runs.
-var errSupervisor = errors.New("no supervisor")
-
-// mostAtOnce is how many supervisors are given runs at once, at most.
-const mostAtOnce = 8
-
-// nextSupervisor gives the turn to another supervisor, where there are processors for several: a supervisor has one
-// thread to start processes, and that waits for each.
-func (s *scheduler) nextSupervisor() { s.at = (s.at + 1) % crewSize() }
-
-// supervisor is the process that runs are handed to, started on first use.
-func (s *scheduler) supervisor() (*Hands, error) {
-	if s.sim != nil {
-		return &s.sim.hands, nil
-	}
-	for len(s.crew) <= s.at {
-		s.crew = append(s.crew, nil)
-	}
-	if h := s.crew[s.at]; h != nil && state.Alive(task.Run{BootID: s.bootID, PID: h.PID, PIDStart: h.PIDStart}) && !task.Stopped(h.PID) {
-		return h, nil
-	}
-	s.dismiss(s.at) // the daemon's was killed or stopped: what it is given is lost, or waits
-	if err := task.MakeJournals(s.journals()); err != nil {
-		return nil, err
-	}
-	hands, err := s.options.Detach(s.journals())
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSupervisor, err)
-	}
-	s.crew[s.at] = hands
-	return hands, nil
-}
-
-// journals is the folder of what supervisors leave.
-func (e *Engine) journals() string { return filepath.Join(e.StateDir, "journal") }
-
-// loopRole is what a loop calls itself in the lock.
-const loopRole = "the daemon"
-
-// lockTicks makes sure that one process decides about this state folder. holder is the one that does, where
-// it is not this one: its role, and its pid.
-func (e *Engine) lockTicks(role string) (lock *os.File, holder string, err error) {
-	if err = os.MkdirAll(e.StateDir, 0o700); err != nil {
-		return nil, "", err
-	}
-	path := filepath.Join(e.StateDir, "tick.lock")
-	if e.EUID == 0 {
-		if err = task.Trusted(path); err != nil {
-			return nil, "", fmt.Errorf("state: %w", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		text := make([]byte, 64)
-		n, _ := f.ReadAt(text, 0)
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, cmp.Or(string(text[:n]), "another om"), nil // it has not said yet who it is
-		}
-		return nil, "", fmt.Errorf("%s: %w", f.Name(), err)
-	}
-	_ = f.Truncate(0)
-	_, _ = f.WriteAt([]byte(role+" (process "+strconv.Itoa(os.Getpid())+")"), 0)
-	return f, "", nil
 }
