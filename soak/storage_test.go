@@ -85,7 +85,17 @@ func fill(folder string) error {
 	return nil
 }
 
-func empty(folder string) error { return os.Remove(filepath.Join(folder, "filler")) }
+// empty makes place again, and lets no loss of power take that back.
+func empty(folder string) error {
+	if err := os.Remove(filepath.Join(folder, "filler")); err != nil {
+		return err
+	}
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
 
 // fillDisk fills the disk with the record of the node.
 func (n *nemesis) fillDisk(stay func()) {
