@@ -290,12 +290,13 @@ func TestCounts(t *testing.T) {
 	for _, verb := range []string{"version", "help", "completion bash"} {
 		run(maxStartFaults, strings.Fields(verb)...)
 	}
-	least := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q"))
-	for range 20 { // a checkpoint of SQLite adds three to one run in fifteen, and two to those just before it
-		least = min(least, fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")))
+	least, syncs := leastFsyncs(t, f)
+	if least > maxFsyncs { // seen once, of all runs of a record: they are told, and a new record is tried
+		t.Logf("%d fsyncs:\n%s", least, syncs)
+		least, syncs = leastFsyncs(t, newBench(t))
 	}
 	if least > maxFsyncs {
-		t.Errorf("a run does %d fsyncs, at most %d", least, maxFsyncs)
+		t.Errorf("a run does %d fsyncs, at most %d:\n%s", least, maxFsyncs, syncs)
 	}
 }
 
@@ -313,18 +314,31 @@ func TestTickMemory(t *testing.T) {
 	}
 }
 
-// fsyncs counts the fsync and fdatasync calls of a command with strace.
-func fsyncs(t *testing.T, c *exec.Cmd) int {
+// leastFsyncs are those of the run that does the fewest: a checkpoint of SQLite adds three to one run in fifteen, and two to
+// those just before it.
+func leastFsyncs(t *testing.T, f bench) (least int, syncs string) {
+	t.Helper()
+	least = math.MaxInt
+	for range 21 {
+		if n, text := fsyncs(t, f.om("testmd", "run", "--rid", "task#0", "-q")); n < least {
+			least, syncs = n, text
+		}
+	}
+	return least, syncs
+}
+
+// fsyncs counts the fsync and fdatasync calls of a command with strace, and lists them.
+func fsyncs(t *testing.T, c *exec.Cmd) (int, string) {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
 	}
 	var out bytes.Buffer
-	traced := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=fsync,fdatasync"}, c.Args...)...)
+	traced := exec.Command(strace, append([]string{"-f", "-qq", "-y", "-e", "trace=fsync,fdatasync"}, c.Args...)...)
 	traced.Env, traced.Stderr, traced.Stdout = c.Env, &out, io.Discard
 	if err := traced.Run(); err != nil {
 		t.Skipf("strace does not work here: %v\n%s", err, out.String())
 	}
-	return len(regexp.MustCompile(`(?m)f(data)?sync\(\d+`).FindAllString(out.String(), -1))
+	return len(regexp.MustCompile(`(?m)f(data)?sync\(\d+`).FindAllString(out.String(), -1)), out.String()
 }
