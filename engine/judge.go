@@ -42,6 +42,9 @@ func (e *Engine) judge(ev *task.Evidence) judged {
 	j.checks = slices.Concat([]task.Check{scheduledCheck(never), j.due(err)}, j.terms())
 	if ev.Kind == "" || ev.Kind == task.EvidencePassed {
 		d.Checks = slices.Insert(d.Checks, 2, activeCheck(ev.Away))
+		if ev.Away != "" && !slices.ContainsFunc(ev.Facts.Seen, func(s task.Seen) bool { return s.Known }) { // what it requires was not looked at, for it changed nothing
+			d.Checks = slices.DeleteFunc(d.Checks, func(c task.Check) bool { return c.Name == "requirement" })
+		}
 		j.checks = append(j.checks, d.Checks...)
 	}
 	j.checks = append(j.checks, j.place()...)
@@ -188,7 +191,7 @@ func (j *judged) terms() []task.Check {
 	if !j.Next.IsZero() {
 		all = append(all, task.Check{Name: "next", Pass: j.Next.After(j.At), Detail: "it was to give way to the slot " + j.shown(j.Next)})
 	}
-	if !j.Until.IsZero() {
+	if j.Until.After(j.Slot) {
 		all = append(all, task.Check{Name: "wait", Pass: j.Until.After(j.At), Detail: "it could wait for requirements until " + j.shown(j.Until)})
 	}
 	clock := task.Check{Name: "clock", Pass: true, Detail: "the clock was to be trusted"}
