@@ -33,7 +33,7 @@ var nodeRows = [...]row{
 	{name: "output_budget", kind: kindSize, def: "1G", plain: true, example: "20G", text: "The disk space for the output of all runs. The oldest output of successes is removed first."},
 	{name: "startup_parallel", kind: kindInt, least: 1, most: 10000, plain: true, example: "4", text: "How many missed runs are started at once. By default the number of processors."},
 	{name: "timezone", kind: kindTimezone, plain: true, example: "Europe/Paris", text: "The time zone of schedules. By default the host's."},
-	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start of the host. Runs that are started without one after that have OM_CLOCK_UNSYNCED=1 in their environment. 0s is for hosts whose clock is kept in a way that the kernel does not know of."},
+	{name: "wait_time_sync", kind: kindDuration, def: "2m", plain: true, example: "30s", text: "How long the scheduler waits for a synchronized clock after a start of the host. Runs that are started without one after that have OM_CLOCK_UNSYNCED=1 in their environment, and clock_unsynced in the record. 0s is for hosts whose clock is kept in a way that the kernel does not know of."},
 }
 
 // notifyRows are the keywords of [notify] in node.conf: of each task that does not say otherwise, and of the

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 
 	"om/notice"
 	"om/schedule"
-	"om/task"
 )
 
 // How deliveries are tried.
@@ -72,24 +70,6 @@ type drainer struct {
 	flying   map[lane]bool
 	cool     map[string]cooling
 	results  chan result
-}
-
-// lane is what is told in order: the events of a task to a target.
-type lane struct {
-	task   task.ID
-	target string
-}
-
-// cooling is a host that does not answer.
-type cooling struct {
-	until    time.Time
-	failures int
-}
-
-type result struct {
-	message *message
-	host    string
-	err     error
 }
 
 // drain delivers until ctx is done or, in a hurry, until there is nothing that can be tried now. It waits for the tries that
@@ -200,10 +180,6 @@ func (d *drainer) startAll(ctx context.Context) (next time.Time) {
 	return next
 }
 
-func laneOf(e *notice.Entry, t *notice.Target) lane {
-	return lane{task.ID{Service: e.Event.Service, RID: e.Event.Task}, t.Key()}
-}
-
 // start tries a message, if it is its turn, and says when it may be, where that is known. The first of a lane takes it.
 func (d *drainer) start(ctx context.Context, m *message, taken map[lane]bool) (due time.Time) {
 	turn := true
@@ -222,92 +198,6 @@ func (d *drainer) start(ctx context.Context, m *message, taken map[lane]bool) (d
 	}
 	d.try(ctx, m, host)
 	return time.Time{}
-}
-
-// mayTry is when a target may be tried again, for its own sake, its host's and its pace.
-func (d *drainer) mayTry(t *notice.Target, now time.Time) time.Time {
-	due := t.Next
-	if due.Sub(now) > longestWait { // the clock was set back
-		due = now
-	}
-	due = later(due, d.cool[hostOf(t)].until)
-	if t.Kind == notice.Ping {
-		due = later(due, d.pace.next(t.Key(), now))
-	}
-	return due
-}
-
-// tooOld gives up what could have been told for too long.
-func (d *drainer) tooOld(m *message, now time.Time) bool {
-	for _, p := range m.parts {
-		if now.Sub(d.tellable(p)) <= maxAge {
-			return false
-		}
-	}
-	for _, p := range m.parts {
-		d.over(p, notice.Dead, "not delivered within "+maxAge.String())
-	}
-	return true
-}
-
-// tellable is when an event could be told first or, where quiet hours came in between, again.
-func (d *drainer) tellable(p part) time.Time {
-	t := p.target()
-	if t.Kind == notice.Ping {
-		return p.e.Event.Timestamp
-	}
-	from := later(d.plans[p.e.Name].from, d.untilQuiet(p.e.Wait.Quiet))
-	if end, quiet := d.quiet(p.e.Wait.Quiet, t.Next); quiet {
-		from = later(from, end)
-	}
-	return from
-}
-
-// thin leaves out pings that have to wait, and that a later one makes superfluous: a start or a success, once a later run has
-// ended. A failure is never left out.
-func (d *drainer) thin(names []string) {
-	waits, ended := d.waiting(names), map[lane]bool{}
-	for _, name := range slices.Backward(names) {
-		e := d.entries[name]
-		for i := range e.Targets {
-			p := part{e, i}
-			l := p.lane()
-			if t := p.target(); t.Over != "" || !waits[l] {
-				continue
-			}
-			if ended[l] && passing(e.Event.Type) {
-				d.over(p, notice.Delivered, "left out: a later one says more")
-			}
-			ended[l] = ended[l] || e.Event.Type != task.EventStarted
-		}
-	}
-}
-
-// waiting are the lanes of pings of which the next one may not be made yet.
-func (d *drainer) waiting(names []string) map[lane]bool {
-	first, now := map[lane]bool{}, d.now()
-	for _, name := range names {
-		e := d.entries[name]
-		for i := range e.Targets {
-			t, l := &e.Targets[i], laneOf(e, &e.Targets[i])
-			if _, seen := first[l]; t.Kind == notice.Ping && t.Over == "" && !seen {
-				first[l] = !d.flying[l] && d.mayTry(t, now).After(now)
-			}
-		}
-	}
-	return first
-}
-
-// passing says that nobody misses an event once there is a later end.
-func passing(kind string) bool {
-	return kind == task.EventStarted || kind == task.EventOK || kind == task.EventRecovered
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // try begins a delivery.
@@ -366,112 +256,4 @@ func backoff(name string, tries int) time.Duration {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
 	return wait + wait/4*time.Duration(h.Sum32()%100)/100
-}
-
-// settle enters how a try ended.
-func (d *drainer) settle(r result) {
-	for _, p := range r.message.parts {
-		delete(d.flying, p.lane())
-	}
-	if d.busy[r.host]--; d.busy[r.host] <= 0 {
-		delete(d.busy, r.host)
-	}
-	var f *failure
-	if r.err != nil && !errors.As(r.err, &f) {
-		f = &failure{err: r.err}
-	}
-	d.judge(r.host, f)
-	if f != nil {
-		d.unwritten(d.spool.CountFailure(r.message.target().Kind, true, false))
-	}
-	for i, p := range r.message.parts {
-		if d.entries[p.e.Name] == p.e { // else it was dropped meanwhile
-			d.enter(p, f, i == 0)
-		}
-	}
-}
-
-// enter enters for one event how its try ended.
-func (d *drainer) enter(p part, f *failure, first bool) {
-	t := p.target()
-	switch {
-	case f == nil:
-		d.over(p, notice.Delivered, "")
-	case f.forever || t.Tries >= maxTries:
-		d.over(p, notice.Dead, notice.Line(f.Error()))
-	default:
-		t.Error = notice.Line(f.Error())
-		t.Next = later(t.Next, d.now().Add(min(f.after, maxAfter)))
-		if first {
-			d.log.Warn("not delivered", d.about(p, "again", t.Next.UTC().Format(time.RFC3339))...)
-		}
-		d.unwritten(d.spool.Save(p.e))
-	}
-}
-
-// unwritten tells of a spool that can't be written, once a minute.
-func (d *drainer) unwritten(err error) {
-	if now := d.now(); err != nil && now.Sub(d.grumbled).Abs() >= time.Minute {
-		d.grumbled = now
-		d.log.Error("the spool can't be written", "error", err)
-	}
-}
-
-// judge leaves a host alone for a while that does not answer as it should.
-func (d *drainer) judge(host string, f *failure) {
-	if f == nil || f.own {
-		delete(d.cool, host)
-		return
-	}
-	c := d.cool[host]
-	c.failures++
-	c.until = d.now().Add(time.Second << min(c.failures, coolMost))
-	d.cool[host] = c
-}
-
-// over ends the tries of a target, and with the last one those of the event.
-func (d *drainer) over(p part, how, why string) {
-	t := p.target()
-	t.Over = how
-	if why != "" {
-		t.Error = why
-	}
-	if how == notice.Dead {
-		d.unwritten(d.spool.CountFailure(t.Kind, false, true))
-		d.log.Error("given up", d.about(p)...)
-	} else {
-		d.log.Info("delivered", d.about(p)...)
-	}
-	if p.e.Done() {
-		d.finish(p.e)
-	} else {
-		d.unwritten(d.spool.Save(p.e))
-	}
-}
-
-func (d *drainer) about(p part, more ...any) []any {
-	e, t := &p.e.Event, p.target()
-	fields := []any{
-		"event", e.Type, "id", e.ID, "service", e.Service, "task", e.Task,
-		"kind", t.Kind, "host", hostOf(t), "tries", t.Tries,
-	}
-	if t.Message != "" {
-		fields = append(fields, "message", t.Message)
-	}
-	if t.Error != "" {
-		fields = append(fields, "error", t.Error)
-	}
-	return append(fields, more...)
-}
-
-// finish takes an event out of the spool.
-func (d *drainer) finish(e *notice.Entry) {
-	d.forget(e.Name)
-	var err error
-	if slices.ContainsFunc(e.Targets, func(t notice.Target) bool { return t.Over == notice.Dead }) {
-		err = d.spool.Bury(e)
-	} else {
-		err = d.spool.Remove(e.Name)
-	}
-	d.unwritten(err)
 }
