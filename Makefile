@@ -70,7 +70,7 @@ fuzz: ## runs each fuzz target for 30 s; T=10m for longer
 		listed=$$($(GO) test -tags '$(TAGS)' -list '^Fuzz' $$package); \
 		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
 			echo "== $$package $$target"; \
-			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) $$package; \
+			$(GO) test -tags '$(TAGS)' -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) -fuzzminimizetime 20x $$package; \
 		done; \
 	done
 

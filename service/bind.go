@@ -100,7 +100,7 @@ func (b *builder) unknown(sec *section, e *entry) {
 	if sec.group == "DEFAULT" || sec.group == "node" {
 		p.elsewhere(e.name())
 	}
-	if r := lookup("task", e.name()); r != nil && sec.group == "DEFAULT" {
+	if r := lookup("task", e.name()); r != nil && sec.name == "DEFAULT" {
 		b.spoil(r.name, e, p)
 		return
 	}

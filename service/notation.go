@@ -21,9 +21,9 @@ func parseWord(text string) (string, error) {
 func parseAccount(text string) (string, error) {
 	name, group, both := strings.Cut(text, ":")
 	switch {
-	case both:
+	case both && plainName(name) && plainName(group):
 		return "", fault{text, "wanted a name or a number", "write user = " + name + " and group = " + group}
-	case strings.ContainsAny(text, " \t\n/"):
+	case strings.ContainsAny(text, ": \t\n/"):
 		return "", wanted(text, "one name or number")
 	case strings.HasPrefix(text, "-"):
 		return "", wanted(text, "a name or a number that does not begin with a dash")

@@ -57,10 +57,10 @@ func (p Problem) String() string {
 		fmt.Fprintf(&b, " %q:", brief(p.Text))
 	}
 	b.WriteByte(' ')
-	b.WriteString(p.Wanted)
+	b.WriteString(printable(p.Wanted))
 	if p.Hint != "" {
 		b.WriteString("; ")
-		b.WriteString(p.Hint)
+		b.WriteString(printable(p.Hint))
 	}
 	return b.String()
 }
@@ -98,13 +98,16 @@ func brief(text string) string {
 }
 
 // visible is brief without what would move a terminal's cursor.
-func visible(name string) string {
+func visible(name string) string { return printable(brief(name)) }
+
+// printable is text on one line, which it is but for what it quotes of a file.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
-	}, brief(name))
+	}, text)
 }
 
 // fault is what is wrong with a value, before it is known where the value stands.

@@ -264,11 +264,13 @@ func (s *scanner) header(n *line) {
 	}
 	sec := s.begin(n.name, n.num)
 	first := s.section(n.name)
+	if first != sec {
+		first.bad, sec.again = true, true
+	}
 	switch {
 	case n.fault != "":
 		s.report(sec, Problem{Line: n.num, Text: n.body, Wanted: n.fault})
-	case first != sec:
-		first.bad, sec.again = true, true
+	case sec.again:
 		s.report(sec, Problem{Line: n.num, Text: n.body, Wanted: "wanted each section once, and it is on line " + strconv.Itoa(first.line) + " already"})
 	}
 	if sec.bad {
