@@ -58,6 +58,13 @@ func (s *scheduler) leftOf(id task.ID) (l leftTask, ok bool) {
 	return l, false
 }
 
+// anyLeft says that something is kept of tasks of a service. Several goroutines ask.
+func (s *scheduler) anyLeft(service string) bool {
+	s.leftMu.RLock()
+	defer s.leftMu.RUnlock()
+	return len(s.left[service]) > 0
+}
+
 // setLeft keeps something else of a task; nothing where that is nil.
 func (s *scheduler) setLeft(id task.ID, as *leftTask) {
 	s.leftMu.Lock()
@@ -153,6 +160,9 @@ func (s *scheduler) takeUp(c *task.Cursor) {
 
 // cameBack are the tasks of a service that were out of its file, and are as they were.
 func (s *scheduler) cameBack(svc *service.Service, cursors []task.Cursor) (back []task.Task) {
+	if !s.anyLeft(svc.Path) {
+		return nil
+	}
 	for i := range svc.Tasks {
 		t := &svc.Tasks[i]
 		if l, kept := s.leftOf(t.ID); kept && slices.ContainsFunc(cursors, func(c task.Cursor) bool { return c.Task == t.ID && c.Digest == l.Cursor.Digest }) {

@@ -22,18 +22,20 @@ func (s *scheduler) otherwise() string {
 // place returns the cursors of a service's tasks: a task whose schedule is as it was keeps its own, another
 // begins now, so that neither a new nor a changed schedule fires by itself.
 func (s *scheduler) place(svc *service.Service, had []task.Cursor) []task.Cursor {
+	usual := s.sim == nil && len(s.ahead) == 0 && !s.anyLeft(svc.Path)
+	firsts := s.firsts.of(svc, s.now)
 	cursors := make([]task.Cursor, 0, len(svc.Tasks))
 	for i := range svc.Tasks {
 		t := &svc.Tasks[i]
 		if t.Schedule == "" && !hasCursor(had, t.ID) {
 			continue
 		}
-		c := task.Cursor{Task: t.ID, Digest: planDigest(svc, t)}
+		c := task.Cursor{Task: t.ID, Digest: firsts[i].digest}
 		if k := slices.IndexFunc(had, func(old task.Cursor) bool { return old.Task == t.ID && old.Digest == c.Digest }); k >= 0 {
 			c = had[k]
 			c.Next = sooner(svc, t, s.nextLook(svc, t, c), c.Next)
 		} else {
-			s.begin(svc, t, &c)
+			s.begin(svc, t, &c, firsts[i], usual)
 		}
 		c.Next = s.seeFirst(svc, t, c.Next, s.now)
 		cursors = append(cursors, c)
@@ -46,10 +48,10 @@ func hasCursor(cursors []task.Cursor, id task.ID) bool {
 }
 
 // planDigest tells whether two versions of a task have the same slots.
-func planDigest(svc *service.Service, t *task.Task) string {
-	h := fnv.New128a()
-	var room [256]byte
-	text := room[:0]
+func planDigest(svc *service.Service, t *task.Task) string { return digestOf(appendPlan(nil, svc, t)) }
+
+// appendPlan appends to text all that the slots of a task hang on.
+func appendPlan(text []byte, svc *service.Service, t *task.Task) []byte {
 	for _, word := range [...]string{
 		t.Schedule, t.Timezone, t.DSTGap, t.DSTOverlap, t.NotBefore, t.NotAfter, t.SpreadBy, svc.Elsewhere(), svc.StateFile,
 	} {
@@ -66,6 +68,11 @@ func planDigest(svc *service.Service, t *task.Task) string {
 	for _, yes := range [...]bool{t.Random, t.Disable, t.Confirmation, t.Interactive} {
 		text = strconv.AppendBool(append(text, 0), yes)
 	}
+	return text
+}
+
+func digestOf(text []byte) string {
+	h := fnv.New128a()
 	_, _ = h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -31,7 +31,7 @@ func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had 
 	if s.Node.Schedules == nil { // else each of the readers would make one
 		s.Node.Schedules = schedule.NewParser(service.LoadZone)
 	}
-	batches := make(chan []scanned, 1)
+	batches := make(chan []scanned, 4)
 	go func() {
 		defer close(batches)
 		for some := range slices.Chunk(changed, readBatch) {
@@ -51,8 +51,12 @@ func (s *scheduler) readFiles(stamps []service.Stamp, had map[string][]task.Curs
 	var readers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(stamps)) {
 		readers.Go(func() {
+			var r service.Reader
 			for i := next.Add(1) - 1; i < int64(len(stamps)); i = next.Add(1) - 1 {
-				files[i] = s.readFile(stamps[i], had[stamps[i].Path])
+				files[i] = s.readFile(&r, stamps[i], had[stamps[i].Path])
+				if files[i].svc != nil {
+					r.Keep()
+				}
 			}
 		})
 	}
@@ -60,12 +64,12 @@ func (s *scheduler) readFiles(stamps []service.Stamp, had map[string][]task.Curs
 	return files
 }
 
-// readFile reads a service. Several goroutines do: it changes nothing of the scheduler.
-func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
+// readFile reads a service. Several goroutines do, each with a reader: it changes nothing of the scheduler.
+func (s *scheduler) readFile(r *service.Reader, now service.Stamp, had []task.Cursor) scanned {
 	f := scanned{stamp: state.Stamp{
 		Service: now.Path, MTime: time.Unix(0, now.MTime), CTime: time.Unix(0, now.CTime), Size: now.Size, Inode: now.Inode,
 	}}
-	f.svc, f.err = s.load(now.Path)
+	f.svc, f.err = s.load(r, now.Path)
 	if f.err != nil || len(f.svc.Quarantined()) > 0 {
 		return f
 	}
@@ -87,8 +91,8 @@ func (s *scheduler) readFile(now service.Stamp, had []task.Cursor) scanned {
 }
 
 // load is Load, but judges each folder once: the files of a folder share all that is above them.
-func (s *scheduler) load(path string) (*service.Service, error) {
-	svc, err := service.Read(s.ConfigDir, path, s.Node)
+func (s *scheduler) load(r *service.Reader, path string) (*service.Service, error) {
+	svc, err := r.Read(s.ConfigDir, path, s.Node)
 	if err == nil && s.EUID == 0 {
 		err = s.judgeFolder(svc)
 	}

@@ -35,18 +35,18 @@ func (s *scheduler) scan(ctx context.Context) error {
 			return ignoreMissing(failed)
 		}
 	}
-	stamps, unread, digest, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
+	found, err := service.Stamps(s.ConfigDir) // what changes from here on has another digest at the next scan
 	if err != nil {
 		return ignoreMissing(err)
 	}
-	err = s.readAll(ctx, stamps, unread, before, digest+" "+s.otherwise())
+	err = s.readAll(ctx, &found, before)
 	s.tellRejected(s.report.Rejected)
 	return err
 }
 
 // unread tells of files that no tick has read as they are.
 func (s *scheduler) unread(ctx context.Context) error {
-	stamps, _, _, err := service.Stamps(s.ConfigDir)
+	found, err := service.Stamps(s.ConfigDir)
 	if err != nil {
 		return ignoreMissing(err)
 	}
@@ -55,7 +55,7 @@ func (s *scheduler) unread(ctx context.Context) error {
 		return err
 	}
 	var paths []string
-	for _, now := range stamps {
+	for _, now := range found.Stamps {
 		was, had := known[now.Path]
 		again := was.CTime.IsZero() // what is wrong with it is on record
 		if !had || !again && !sameStamp(was, now) {
@@ -78,10 +78,9 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// readAll is scan where something was changed: before is the digest of the last scan, digest that of stamps. unread are
-// namespaces that can't be looked into.
-func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread map[string]error, before, digest string) error {
-	for _, m := range service.Mirrors(s.ConfigDir) {
+// readAll is scan where something was changed: before is the digest of the last scan.
+func (s *scheduler) readAll(ctx context.Context, found *service.Stamped, before string) error {
+	for _, m := range found.Mirrors {
 		s.report.problem("%s: it is the folder %s too: what is in it is left out, for each service would run twice: remove it", m.Folder, m.Of)
 	}
 	known, err := s.node.Stamps(ctx)
@@ -89,8 +88,8 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 		return err
 	}
 	all := !strings.HasSuffix(before, " "+s.otherwise())
-	folders := s.foldersOf(stamps) // before the next takes from stamps
-	changed := slices.DeleteFunc(stamps, func(now service.Stamp) bool {
+	folders := s.foldersOf(found.Stamps) // before the next takes from them
+	changed := slices.DeleteFunc(found.Stamps, func(now service.Stamp) bool {
 		was, had := known[now.Path]
 		delete(known, now.Path)
 		return had && !all && sameStamp(was, now)
@@ -99,7 +98,7 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 	if err != nil {
 		return err
 	}
-	away, err := s.setAside(ctx, known, folders, unread) // what is still there was taken out of known
+	away, err := s.setAside(ctx, known, folders, found.Unread) // what is still there was taken out of known
 	if err != nil {
 		return err
 	}
@@ -110,6 +109,7 @@ func (s *scheduler) readAll(ctx context.Context, stamps []service.Stamp, unread 
 	if err != nil {
 		return err
 	}
+	digest := found.Digest + " " + s.otherwise()
 	if !usable || s.report.again || away {
 		digest = "again " + s.otherwise() // what mends it may be no change of a file: chmod of a folder
 	}

@@ -51,16 +51,34 @@ func BenchmarkBareINI(b *testing.B) {
 	}
 }
 
-// BenchmarkFiles reads and validates files of ten tasks, and reads the same files with the INI parser
+// unlike is sample where no line of a task is one of another task, or of another service.
+func unlike(service int) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[DEFAULT]\nnodes = n1 n2\napp = shop%d\nuser = u%[1]d\nrun_schedule = @1d\n\n[env]\nroot = /srv/{name}/%[1]d\n\n[fs#0]\nmnt = /srv/%[1]d\ndev = /dev/vg/%[1]d\ntype = ext4\n", service)
+	for i := range 10 {
+		n := service*10 + i
+		fmt.Fprintf(&b, "\n# task number %d\n[task#%d]\ncommand = /usr/local/bin/job --number %[1]d --root {env.root}\nschedule = %02[3]d:%02[4]d-23:%02[4]d mon-fri\n", n, i, n/60%23, n%60)
+		fmt.Fprintf(&b, "timeout = %dm\nrun_requires = fs#0(up)\ntags = nightly%[1]d backup\nenvironment = PGHOST=/run/pg%[1]d MODE=live\n", n+1)
+	}
+	return []byte(b.String())
+}
+
+// BenchmarkFiles reads and validates files of ten tasks, as a tick does, and reads the same files with the INI parser
 // alone; the two take turns. It reports medians: the time of each for a file, and how much longer ours
 // takes (limit 1.6 for 10,000 files).
 func BenchmarkFiles(b *testing.B) {
+	b.Run("alike", func(b *testing.B) { benchmarkFiles(b, func(int) []byte { return sample() }) })
+	b.Run("unlike", func(b *testing.B) { benchmarkFiles(b, unlike) })
+}
+
+func benchmarkFiles(b *testing.B, text func(service int) []byte) {
+	b.Helper()
 	const files = 500
 	dir := b.TempDir()
 	paths := make([]string, files)
 	for i := range paths {
 		paths[i] = fmt.Sprintf("s%d", i)
-		if err := os.WriteFile(filepath.Join(dir, paths[i]+".conf"), sample(), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, paths[i]+".conf"), text(i), 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -89,9 +107,10 @@ func bareFiles(b *testing.B, dir string, paths []string) {
 func readFiles(b *testing.B, dir string, paths []string) {
 	b.Helper()
 	node := node()
+	var r Reader
 	for _, path := range paths {
-		if s, err := Read(dir, path, node); err != nil || len(s.Tasks) != 10 {
-			b.Fatal(err)
+		if s, err := r.Read(dir, path, node); err != nil || len(s.Tasks) != 10 || len(s.Problems) > 0 {
+			b.Fatal(err, s)
 		}
 	}
 }

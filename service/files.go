@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -64,32 +63,8 @@ func compareNumbers(a, b string) int {
 // have written (task.ErrPermission), and one that can't be read; what is wrong inside the file is in
 // Problems.
 func Read(dir, path string, n Node) (*Service, error) {
-	file, err := File(dir, path)
-	if err != nil {
-		return nil, err
-	}
-	if namespace, _, ok := strings.Cut(path, "/"); ok {
-		if err = twice(dir, namespace); err != nil {
-			return nil, err
-		}
-	}
-	o, err := open(file)
-	if errors.Is(err, fs.ErrNotExist) && o.link {
-		return nil, task.Errorf(task.ErrNotFound, "%s: it is a link to a file that is not there", file)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		all, _ := List(dir)
-		return nil, notFound("service", path, path, all)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := o.check(dir, file, os.Geteuid()); err != nil {
-		return nil, err
-	}
-	svc := Parse(file, path, o.text, n)
-	svc.Linked = o.link
-	return svc, nil
+	var r Reader
+	return r.Read(dir, path, n)
 }
 
 // Mentions reports whether a word is in the file of a service, whatever it means there. It is faster than Read, and says

@@ -108,15 +108,16 @@ func TestMirrors(t *testing.T) {
 	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	stamps, _, digest, err := service.Stamps(etc)
+	found, err := service.Stamps(etc)
 	must(t, err)
-	for i, s := range stamps {
+	for i, s := range found.Stamps {
 		if s.Path != want[i] {
 			t.Errorf("stamp %d is of %s, want %s", i, s.Path, want[i])
 		}
 	}
-	if got, want := service.Mirrors(etc), []service.Mirror{{filepath.Join(etc, "mirror"), etc}, {filepath.Join(etc, "winding"), etc}}; !slices.Equal(got, want) {
-		t.Errorf("mirrors %v, want %v", got, want)
+	mirrors := []service.Mirror{{filepath.Join(etc, "mirror"), etc}, {filepath.Join(etc, "winding"), etc}}
+	if got := service.Mirrors(etc); !slices.Equal(got, mirrors) || !slices.Equal(found.Mirrors, mirrors) {
+		t.Errorf("mirrors %v, with the stamps %v, want %v", got, found.Mirrors, mirrors)
 	}
 	if _, err := service.Read(etc, "mirror/web", service.Node{}); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "etc/mirror: it is the folder "+etc+" too") {
 		t.Errorf("read: %v", err)
@@ -124,8 +125,8 @@ func TestMirrors(t *testing.T) {
 	if _, err := service.Read(etc, "linked/app", service.Node{}); err != nil {
 		t.Errorf("a link to another folder: %v", err)
 	}
-	if after, err := service.Digest(etc); err != nil || after == before || after != digest {
-		t.Errorf("the digest is %s, %v; before it was %s, and that of the stamps is %s", after, err, before, digest)
+	if after, err := service.Digest(etc); err != nil || after == before || after != found.Digest {
+		t.Errorf("the digest is %s, %v; before it was %s, and that of the stamps is %s", after, err, before, found.Digest)
 	}
 }
 
@@ -140,14 +141,14 @@ func TestTwins(t *testing.T) {
 	if got, err := service.List(etc); err != nil || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	stamps, unread, _, err := service.Stamps(etc)
+	found, err := service.Stamps(etc)
 	must(t, err)
 	var paths []string
-	for _, s := range stamps {
+	for _, s := range found.Stamps {
 		paths = append(paths, s.Path)
 	}
-	if !slices.Equal(paths, want) || len(unread) > 0 {
-		t.Errorf("stamps of %v, unread %v, want %v", paths, unread, want)
+	if !slices.Equal(paths, want) || len(found.Unread) > 0 {
+		t.Errorf("stamps of %v, unread %v, want %v", paths, found.Unread, want)
 	}
 	for _, name := range []string{"a/db", "c/app", "d/app", "e/db"} {
 		if _, err := service.Read(etc, name, service.Node{}); !errors.Is(err, task.ErrInvalid) {
@@ -168,8 +169,8 @@ func TestListUnread(t *testing.T) {
 	if want := []string{"prod/db", "web"}; !errors.As(err, &unread) || !slices.Equal(got, want) {
 		t.Errorf("listed %v, %v, want %v", got, err, want)
 	}
-	if _, unread, _, err := service.Stamps(dir); err != nil || unread["loop"] == nil {
-		t.Errorf("stamps: unread %v, %v", unread, err)
+	if found, err := service.Stamps(dir); err != nil || found.Unread["loop"] == nil {
+		t.Errorf("stamps: unread %v, %v", found.Unread, err)
 	}
 }
 

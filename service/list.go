@@ -158,14 +158,20 @@ func markTwins(dir string, own folder, all []folder) {
 type Mirror struct{ Folder, Of string }
 
 // Mirrors lists them: namespaces that are dir itself, or the same as another.
-func Mirrors(dir string) (all []Mirror) {
+func Mirrors(dir string) []Mirror {
 	entries, _ := os.ReadDir(dir)
 	folders, _ := namespaces(dir, entries)
+	return mirrors(dir, folders)
+}
+
+// mirrors are those among the folders of namespaces that markTwins has seen.
+func mirrors(dir string, folders []folder) (all []Mirror) {
 	for _, f := range folders {
 		if f.of != "" {
 			all = append(all, Mirror{filepath.Join(dir, f.name), f.of})
 		}
 	}
+	slices.SortFunc(all, func(a, b Mirror) int { return strings.Compare(a.Folder, b.Folder) })
 	return all
 }
 

@@ -81,7 +81,7 @@ func LoadNode(dir, name string) (Node, error) {
 // ParseNode is LoadNode for the text of a node.conf; file is its name in messages.
 func ParseNode(file string, text []byte, name string) (Node, error) {
 	n := Node{Name: name}
-	b := builder{Service: &Service{File: file, file: readFile(file, text)}}
+	b := builder{Service: &Service{File: file, file: new(Reader).read(file, text)}}
 	for i := range nodeRows {
 		_ = b.store(&nodeRows[i], nodeRows[i].def, n.field(nodeRows[i].name)) // a test has every default
 	}

@@ -15,17 +15,8 @@ import (
 // sections with errors are left out of the rest. So is a task that inherits a wrong value from [DEFAULT]; another
 // error there leaves every task out, for it can't be told what they inherit. The lists in tasks and the text are shared, and not to be changed in place.
 func Parse(file, path string, text []byte, n Node) *Service {
-	s := &Service{Path: path, Name: path, File: file, Text: text, Topology: "failover", node: n}
-	if namespace, name, ok := strings.Cut(path, "/"); ok {
-		s.Namespace, s.Name = namespace, name
-	}
-	s.file = readFile(file, text)
-	b := builder{Service: s}
-	b.build()
-	s.known = nil
-	s.Problems = s.file.problems
-	sortProblems(s.Problems)
-	return s
+	var r Reader
+	return r.parse(file, path, text, n)
 }
 
 // builder makes the values of a Service from what was read.
@@ -44,7 +35,7 @@ type builder struct {
 	fine         *entry // the last whose schedule was looked at for slots that ticks do not serve
 }
 
-func (b *builder) build() {
+func (b *builder) build(in *room) {
 	tasks := 0
 	var before *section
 	for _, sec := range b.file.sections {
@@ -59,8 +50,9 @@ func (b *builder) build() {
 	for _, sec := range b.file.sections {
 		b.bind(sec)
 	}
-	b.Tasks = make([]task.Task, 1, tasks+2) // the first is what the others begin with; see resource for the last
-	b.Resources = make([]task.Resource, 0, len(b.file.sections))
+	in.tasks = slices.Grow(in.tasks[:0], tasks+2) // the first is what the others begin with; see resource for the last
+	in.resources = slices.Grow(in.resources[:0], len(b.file.sections))
+	b.Tasks, b.Resources = in.tasks[:1], in.resources
 	b.service()
 	for _, sec := range b.file.sections {
 		b.section(sec)

@@ -126,10 +126,11 @@ const (
 type scanner struct {
 	lexer
 	*file
-	all     []entry // of all sections, one after the other
-	pool    []section
-	suspect bool // the text has bytes that are not UTF-8, or NUL
-	full    bool // there are as many sections as a file may have: what follows is not read
+	in      *room
+	all     []entry   // of all sections, one after the other
+	pool    []section // for those to come
+	suspect bool      // the text has bytes that are not UTF-8, or NUL
+	full    bool      // there are as many sections as a file may have: what follows is not read
 
 	clean []byte // the text for the INI parser, once it differs from the file's
 	dirty bool
@@ -143,29 +144,33 @@ type scanner struct {
 	empty      int // blank lines since
 }
 
-// readFile reads the text of the file at path. What is wrong with it as INI is among its problems.
-func readFile(path string, text []byte) *file {
-	f := &file{path: path}
+// read reads the text of the file at path. What is wrong with it as INI is among its problems.
+func (r *Reader) read(path string, text []byte) *file {
+	in := r.here()
+	f := &in.file
+	*f = file{path: path, sections: in.order[:0]}
 	if bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.HasPrefix(text, []byte("\xff\xfe")) {
 		f.report(nil, Problem{Line: 1, Wanted: "wanted UTF-8, and it is UTF-16", Hint: "iconv -f UTF-16 -t UTF-8 converts it"})
 		return f
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if err := f.values(f.scan(text)); err != nil {
+	if err := r.values.of(f, in.scan(text)); err != nil {
 		for _, sec := range f.sections {
 			sec.bad = true
 		}
 		f.report(nil, Problem{Wanted: "wanted a file that can be read as INI: " + err.Error()})
 	}
+	in.order = f.sections
 	return f
 }
 
-// scan reads the whole text into f, but for the values, and returns what the INI parser is to read.
-func (f *file) scan(raw []byte) []byte {
+// scan reads the whole text into the file, but for the values, and returns what the INI parser is to read.
+func (in *room) scan(raw []byte) []byte {
 	text := string(raw)
-	s := scanner{lexer: newLexer(text), file: f}
+	s := scanner{lexer: newLexer(text), file: &in.file, in: in, pool: in.sections}
 	s.suspect = !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0
-	s.all = make([]entry, 0, min(strings.Count(text, "\n")+1, strings.Count(text, "=")))
+	in.entries = slices.Grow(in.entries[:0], min(strings.Count(text, "\n")+1, strings.Count(text, "=")))
+	s.all = in.entries
 	for n := (line{}); !s.full && s.next(&n); {
 		s.take(&n)
 	}
@@ -242,11 +247,12 @@ func (s *scanner) current(n *line) *section {
 // begin adds a section.
 func (s *scanner) begin(name string, line int) *section {
 	if len(s.pool) == 0 {
-		s.pool = make([]section, 16)
+		s.in.sections = make([]section, max(16, 2*len(s.in.sections)))
+		s.pool = s.in.sections
 	}
 	sec := &s.pool[0]
 	s.pool = s.pool[1:]
-	sec.name, sec.ini, sec.line = name, name, line
+	*sec = section{name: name, ini: name, line: line}
 	sec.group, sec.index, _ = strings.Cut(name, "#")
 	sec.lenient = !strict(sec.group)
 	s.sections = append(s.sections, sec)

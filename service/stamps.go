@@ -23,27 +23,35 @@ type Stamp struct {
 	Inode        uint64
 }
 
-// Stamps lists the files of all services under dir with their stamps, ordered by path. A file that is gone by the
+// Stamped is what is under a folder of configurations.
+type Stamped struct {
+	Stamps  []Stamp          // ordered by path
+	Mirrors []Mirror         // as Mirrors lists them
+	Unread  map[string]error // why folders of namespaces can't be looked into: what is in them is not known
+	Digest  string           // that of Digest for what was seen
+}
+
+// Stamps lists the files of all services under dir with their stamps. A file that is gone by the
 // time it is looked at is left out; one that is there and can't be looked at, such as a link to nowhere, has the stamp of what
-// is there. unread says why folders of namespaces can't be looked into: what is in them is not known. digest is that of
-// Digest for what was seen. A dir that is not there is a fs.ErrNotExist.
-func Stamps(dir string) (stamps []Stamp, unread map[string]error, digest string, err error) {
-	unread = map[string]error{}
+// is there. A dir that is not there is a fs.ErrNotExist.
+func Stamps(dir string) (Stamped, error) {
+	all := Stamped{Unread: map[string]error{}}
 	var sum summary
 	w := walk{dir: dir}
 	w.unread = func(namespace string, err error) {
-		unread[namespace] = err
+		all.Unread[namespace] = err
 		sum.add(namespace, err.Error(), Stamp{})
 	}
 	w.do = func(namespace, name string, s Stamp) {
 		sum.add(namespace, name, s)
 		if s.Path = joinPath(namespace, name); s.Inode != 0 {
-			stamps = append(stamps, s)
+			all.Stamps = append(all.Stamps, s)
 		}
 	}
-	err = w.folder("")
-	slices.SortFunc(stamps, func(a, b Stamp) int { return strings.Compare(a.Path, b.Path) })
-	return stamps, unread, sum.String(), err
+	err := w.folder("")
+	slices.SortFunc(all.Stamps, func(a, b Stamp) int { return strings.Compare(a.Path, b.Path) })
+	all.Mirrors, all.Digest = mirrors(dir, w.namespaces), sum.String()
+	return all, err
 }
 
 // Digest is one word for all stamps under dir: while it is the same, no file was changed, added or removed. It

@@ -185,10 +185,9 @@ func (d *DB) Place(ctx context.Context, services map[string][]task.Cursor) error
 	})
 }
 
-// makeRoom is for rows of many services: they go all over the index of what is due, which the cache of 2 MB does not hold, and
-// they would empty the log so often that its barriers take longer than they do.
+// makeRoom is for rows of many services: they go all over the index of what is due, which the cache of 2 MB does not hold.
 func (d *DB) makeRoom() {
-	d.c.exec("PRAGMA cache_size=-32768;PRAGMA wal_autocheckpoint=4000") //nolint:errcheck // else it takes longer
+	d.c.exec("PRAGMA cache_size=-8192") //nolint:errcheck // else it takes longer
 }
 
 func (d *DB) placeService(ctx context.Context, name string, cursors []task.Cursor) error {

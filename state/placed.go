@@ -45,7 +45,12 @@ func packed(service string, cursors []task.Cursor) (values []driver.Value, ok bo
 
 // plain says that a word is the same between the quotes of JSON.
 func plain(word string) bool {
-	return strings.IndexFunc(word, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' || r == ']' }) < 0
+	for i := range len(word) {
+		if c := word[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == ']' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendPacked(text []byte, c task.Cursor) []byte {

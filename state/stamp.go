@@ -76,7 +76,7 @@ func (d *DB) setStamp(s Stamp) error {
 	_, err := d.c.exec("REPLACE INTO stamp(service,mtime,ctime,size,inode,error)VALUES(?,?,?,?,?,?)",
 		s.Service, nanoInstant(s.MTime), nanoInstant(s.CTime), s.Size, int64(s.Inode), s.Error) //nolint:gosec // bits
 	if err == nil && s.Good != nil {
-		_, err = d.c.exec("REPLACE INTO good(service,text)VALUES(?,?)", s.Service, append([]byte{}, s.Good...))
+		_, err = d.c.exec("REPLACE INTO good(service,text)VALUES(?,?)", s.Service, s.Good)
 	}
 	return err
 }
