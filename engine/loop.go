@@ -163,6 +163,7 @@ func (l *loop) run(ctx context.Context) error {
 	wake := wakeAll
 	for full := time.Now(); ctx.Err() == nil; { //nolint:forbidigo // the pace of the loop is no time of a slot
 		turn := Turn{TickReport: TickReport{At: l.Now()}, Draining: l.draining, Reloaded: l.reload}
+		l.Users.Renew()
 		l.renew(&turn, wake)
 		err := l.turn(ctx, &turn.TickReport, wake)
 		if wake == wakeAll {

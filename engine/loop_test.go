@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +148,45 @@ func TestRenewWaits(t *testing.T) {
 		if l.renew(&Turn{}, wakeEnds); renewed != 1 {
 			t.Errorf("it was read %d times", renewed)
 		}
+	}
+}
+
+// TestLoopSeesNewUsers: who is made while the daemon is at work can run tasks.
+func TestLoopSeesNewUsers(t *testing.T) {
+	v := newVirtual(t, map[string]string{"s": "[task#0]\ncommand = true\nuser = newcomer\nlog = none\nschedule = calendar:*:*:00\n"})
+	passwd := filepath.Join(t.TempDir(), "passwd")
+	v.Users = &task.Users{Passwd: passwd, Group: "/dev/null", Shadow: "/dev/null", Switch: "/dev/null"}
+	write := func(text string) {
+		if err := os.WriteFile(passwd, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	const root = "root:x:0:0::/root:/bin/sh\n"
+	write(root)
+	synctest.Test(t, func(t *testing.T) {
+		go func() {
+			time.Sleep(5*time.Minute + 30*time.Second)
+			write(root + "newcomer:x:75000:75000::/:/bin/sh\n")
+		}()
+		v.loopFor(t, 10*time.Minute, time.Minute)
+		time.Sleep(time.Hour)
+	})
+	db, err := v.NodeRecord(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := db.Runs(t.Context(), state.Query{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := 0
+	for _, run := range runs {
+		if strings.Contains(run.Reason, "not found") {
+			unknown++
+		}
+	}
+	if unknown == 0 || unknown > 6 || len(runs) < 9 {
+		t.Errorf("%d of %d runs did not know the user: %+v", unknown, len(runs), runs)
 	}
 }
 

@@ -84,7 +84,8 @@ func (s *resolution) wanted(a account) (User, error) {
 	if a.home != "" {
 		u.Home = a.home
 	}
-	return u, s.regroup(&u, a)
+	err = s.regroup(&u, a)
+	return u, err
 }
 
 // unlisted is a user that is a mere number: nothing says its group and home but the task.

@@ -70,9 +70,29 @@ func (u *Users) groupsElsewhere(ctx context.Context, name string) ([]uint32, err
 	return groups, nil
 }
 
-// getent asks the name services of this host in a child, whatever library they need, and ends it
-// when it has no answer in time.
+// getent asks the name services of this host, once: of a thousand tasks of a user whose name service is down one waits.
 func (u *Users) getent(ctx context.Context, database, key string) (string, error) {
+	question := database + " " + key
+	u.mu.Lock()
+	known, asked := u.answers[question]
+	u.mu.Unlock()
+	if asked {
+		return known.text, known.err
+	}
+	text, err := u.ask(ctx, database, key)
+	if ctx.Err() == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.answers == nil {
+			u.answers = map[string]answered{}
+		}
+		u.answers[question] = answered{text, err}
+	}
+	return text, err
+}
+
+// ask asks in a child, whatever library the name services need, and ends it when it has no answer in time.
+func (u *Users) ask(ctx context.Context, database, key string) (string, error) {
 	timeout := cmp.Or(u.Timeout, 5*time.Second)
 	program := cmp.Or(u.Getent, "/usr/bin/getent")
 	c := Command{

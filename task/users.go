@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // User is an account of this host.
@@ -25,8 +27,8 @@ type User struct {
 
 // Users looks up accounts. Where /etc/nsswitch.conf has files first they are read directly; only
 // what is not in them, and what other sources may add, is asked of getent(1): a name service that
-// hangs then hangs a child, which is ended after Timeout. A Users reads each file once: make a new
-// one to see changes. It may be used by several goroutines at once.
+// hangs then hangs a child, which is ended after Timeout. A Users reads each file once and asks each
+// question once, until Renew. It may be used by several goroutines at once.
 type Users struct {
 	Passwd, Group, Shadow, Switch string        // paths; "" is /etc/passwd and so on
 	Getent                        string        // "" is /usr/bin/getent
@@ -34,6 +36,8 @@ type Users struct {
 
 	mu                             sync.Mutex
 	passwd, group, shadow, sources database
+	known                          map[string]User     // that were looked up
+	answers                        map[string]answered // of getent
 }
 
 // database is one file of accounts as it was read, or why it was not.
@@ -41,12 +45,69 @@ type database struct {
 	read bool
 	text []byte
 	err  error
+	path string
+	was  version
+}
+
+// answered is what getent said, or why it said nothing.
+type answered struct {
+	text string
+	err  error
+}
+
+// Renew has u see what has changed: files that are other ones by now are read again, and what the name
+// services said is forgotten. Who lives long calls it before each piece of work.
+func (u *Users) Renew() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, db := range []*database{&u.passwd, &u.group, &u.shadow, &u.sources} {
+		if db.read && db.was != versionOf(db.path) {
+			*db = database{}
+		}
+	}
+	u.known, u.answers = nil, nil
+}
+
+// version tells one version of a file from another; that of no file is zero.
+type version struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+func versionOf(path string) version {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return version{}
+	}
+	return version{st.Dev, st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
 // Lookup finds a user by name, or by number where no user has that name, with all groups. The
 // error wraps ErrNotFound, or ErrTaken where no source answered in time. now tells whether the
 // account has expired.
 func (u *Users) Lookup(ctx context.Context, name string, now time.Time) (User, error) {
+	u.mu.Lock()
+	known, ok := u.known[name]
+	u.mu.Unlock()
+	if ok {
+		known.Groups = slices.Clone(known.Groups)
+		return known, nil
+	}
+	found, err := u.lookup(ctx, name, now)
+	if err == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.known == nil {
+			u.known = map[string]User{}
+		}
+		u.known[name] = found
+		found.Groups = slices.Clone(found.Groups)
+	}
+	return found, err
+}
+
+func (u *Users) lookup(ctx context.Context, name string, now time.Time) (User, error) {
 	account, err := u.account(ctx, name)
 	if err != nil {
 		return User{}, err
@@ -171,8 +232,9 @@ func (u *Users) file(db *database, path string) database {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !db.read {
+		db.was = versionOf(path) // before it is read: a change meanwhile is seen
 		db.text, db.err = readFile(path, 64<<20)
-		db.read = true
+		db.read, db.path = true, path
 	}
 	return *db
 }

@@ -124,6 +124,76 @@ func TestNameServiceHangs(t *testing.T) {
 	}
 }
 
+// TestUsersRenew: what lives long sees who has come, who has gone and what groups are left, and asks the name services
+// again; until then everything is asked once.
+func TestUsersRenew(t *testing.T) {
+	asked := filepath.Join(t.TempDir(), "asked")
+	u := fakeGetent(t, "echo \"$2 $3\" >>"+asked+`; case "$2 $3" in
+"passwd ldapuser") echo "ldapuser:x:80001:80001::/:/bin/bash";;
+"initgroups ldapuser") echo "ldapuser 80010";;
+*) exit 2;;
+esac`)
+	groups := func(name string) string {
+		got, err := u.Lookup(context.Background(), name, time.Now())
+		if errors.Is(err, ErrNotFound) {
+			return "nobody"
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got.Groups {
+			defer func() { got.Groups[i] = 0 }() // it is the caller's
+		}
+		return fmt.Sprint(got.Groups)
+	}
+	expect := func(when string, want ...string) {
+		t.Helper()
+		for range 3 {
+			for i, name := range []string{"adm", "newcomer", "ldapuser"} {
+				if got := groups(name); got != want[i] {
+					t.Errorf("%s: %s is %s, want %s", when, name, got, want[i])
+				}
+			}
+		}
+	}
+	questions := func() int {
+		text, _ := os.ReadFile(asked)
+		return strings.Count(string(text), "\n")
+	}
+	expect("at first", "[70002 71000 71001]", "nobody", "[80001 80010]")
+	n := questions()
+	replaceIn(t, u.Passwd, "plain:x:", "newcomer:x:75000:75000::/:/bin/sh\nplain:x:")
+	replaceIn(t, u.Group, ":adm,other", ":other")
+	expect("not renewed", "[70002 71000 71001]", "nobody", "[80001 80010]")
+	if again := questions(); again != n {
+		t.Errorf("%d questions, and then %d", n, again)
+	}
+	u.Renew()
+	expect("renewed", "[70002 71001]", "[75000]", "[80001 80010]")
+	if again := questions(); again <= n {
+		t.Errorf("%d questions, and none after it was renewed", n)
+	}
+	if err := os.Remove(u.Group); err != nil {
+		t.Fatal(err)
+	}
+	u.Renew()
+	expect("without groups", "[70002]", "[75000]", "[80001 80010]")
+}
+
+// replaceIn edits a file as useradd(8) does: by another one in its place.
+func replaceIn(t *testing.T, path, old, replacement string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path+"+", []byte(strings.Replace(string(text), old, replacement, 1)), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+"+", path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestUsersOfThisHost(t *testing.T) {
 	u := &Users{}
 	got, err := u.Lookup(context.Background(), "root", time.Now())
