@@ -95,7 +95,8 @@ func (a *app) node(config string) (service.Node, error) {
 	if name := a.Getenv("OM_NODENAME"); name != "" {
 		node.Name = name
 	}
-	node.Schedules = schedule.NewParser(a.zoneNamed)
+	node.Zones = service.ZoneStamp()
+	node.Schedules = schedule.NewParser(service.LoadZone)
 	return node, nil
 }
 
@@ -138,33 +139,6 @@ func (a *app) nodeName() (string, error) {
 		return "", fmt.Errorf("hostname: %w", err)
 	}
 	return strings.ToLower(name), nil
-}
-
-// zoneNamed finds a time zone; the host's, "Local", under its own name where that can be told.
-func (a *app) zoneNamed(name string) (*time.Location, error) {
-	if name != "Local" {
-		return service.LoadZone(name)
-	}
-	file := a.Getenv("TZ")
-	if file == "" {
-		file, _ = os.Readlink("/etc/localtime")
-	}
-	if _, after, ok := strings.Cut(file, "zoneinfo/"); ok {
-		file = after
-	}
-	zone, err := time.LoadLocation(strings.TrimPrefix(file, ":"))
-	now := a.Now()
-	if file == "" || err != nil || !sameOffset(zone, now) || !sameOffset(zone, now.AddDate(0, 6, 0)) {
-		return time.Local, nil
-	}
-	return zone, nil
-}
-
-// sameOffset says that the clocks of a zone show what the host's do.
-func sameOffset(zone *time.Location, t time.Time) bool {
-	_, a := t.In(zone).Zone()
-	_, b := t.Local().Zone()
-	return a == b
 }
 
 // caller names who asks: the user of the process, and through whom they became it.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"om/task"
 )
@@ -14,8 +15,20 @@ import (
 func (e *Engine) resolver(run task.Run) task.Resolver {
 	return task.Resolver{
 		Now: e.Now, Users: e.Users, EUID: e.EUID, EGID: os.Getegid(), Allow: e.allow(),
-		RunID: run.ID, Slot: run.Slot, Attempt: max(run.Attempt, 1), Origin: run.Origin, Node: e.Node.Name,
+		RunID: run.ID, Slot: run.Slot, Host: e.hostZone(run), Attempt: max(run.Attempt, 1), Origin: run.Origin, Node: e.Node.Name,
 	}
+}
+
+// hostZone is the zone of the host, for a run of a slot.
+func (e *Engine) hostZone(run task.Run) *time.Location {
+	if run.Slot.IsZero() {
+		return nil
+	}
+	zone, err := e.Node.Zone(&task.Task{})
+	if err != nil {
+		return nil
+	}
+	return zone.Location()
 }
 
 // resolver adds what the request overrides.

@@ -14,9 +14,9 @@ import (
 )
 
 // otherwise is what files are read with besides their text: where it has changed, all are read again, by a newer
-// om too, and after a start of the host, which schedules may wait for.
+// om too, after a start of the host, which schedules may wait for, and where its time zone is another.
 func (s *scheduler) otherwise() string {
-	return strings.Join([]string{s.Program, s.Node.Name, s.Node.Timezone, s.bootID}, " ")
+	return strings.Join([]string{s.Program, s.Node.Name, s.Node.Timezone, s.Node.Zones, s.bootID}, " ")
 }
 
 // place returns the cursors of a service's tasks: a task whose schedule is as it was keeps its own, another

@@ -89,7 +89,7 @@ func (p *Prover) askCalendar(text string, n int, all []start) (starts []start, e
 
 // zoneVariable is the value of TZ for a zone. That of a host whose zone has no name is where it is by itself.
 func zoneVariable(zone *time.Location) string {
-	if zone == time.Local {
+	if zone == time.Local || zone.String() == "Local" {
 		return ":/etc/localtime"
 	}
 	return zone.String()

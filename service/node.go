@@ -36,6 +36,7 @@ type Node struct {
 	// What is no part of the file, and set by those who know it.
 
 	Schedules *schedule.Parser // shared by all files, so that equal schedules are read once; nil for one a file
+	Zones     string           // the ZoneStamp of before any of them was loaded
 	Boot      time.Time        // when the host was started, for schedules that begin there; zero if that is not known
 }
 

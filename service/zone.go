@@ -5,17 +5,84 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// LoadZone is time.LoadLocation, with an error that says which zone was meant.
+// localtime is the time zone of the host, and zoneDatabase a file that each new version of the database replaces: see
+// localtime(5) and tzfile(5).
+const (
+	localtime    = "/etc/localtime"
+	zoneDatabase = "/usr/share/zoneinfo/tzdata.zi"
+)
+
+// LoadZone is time.LoadLocation, with an error that says which zone was meant. "Local" is the host's as it is now, where
+// package time keeps what it was first; it has its own name where that can be told.
 func LoadZone(name string) (*time.Location, error) {
+	if name == "Local" {
+		return hostZone(), nil
+	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, errors.New(cmp.Or(zoneHint(name), "this host knows no such time zone"))
 	}
 	return zone, nil
+}
+
+func hostZone() *time.Location {
+	if name, set := os.LookupEnv("TZ"); set {
+		return zoneOfVariable(name)
+	}
+	text, err := os.ReadFile(localtime)
+	if err != nil {
+		return time.Local
+	}
+	target, _ := os.Readlink(localtime)
+	_, name, ok := strings.Cut(target, "zoneinfo/")
+	if !ok {
+		name = "Local"
+	}
+	zone, err := time.LoadLocationFromTZData(name, text)
+	if err != nil {
+		return time.Local
+	}
+	return zone
+}
+
+// zoneOfVariable is what package time makes of TZ, which stays as it is, under its name.
+func zoneOfVariable(value string) *time.Location {
+	name := strings.TrimPrefix(value, ":")
+	if _, after, ok := strings.Cut(name, "zoneinfo/"); ok {
+		name = after
+	}
+	zone, err := time.LoadLocation(name)
+	if now := time.Now(); err != nil || !sameOffset(zone, now) || !sameOffset(zone, now.AddDate(0, 6, 0)) {
+		return time.Local
+	}
+	return zone
+}
+
+// sameOffset says that the clocks of a zone show what those of this process do.
+func sameOffset(zone *time.Location, t time.Time) bool {
+	_, a := t.In(zone).Zone()
+	_, b := t.Local().Zone()
+	return a == b
+}
+
+// ZoneStamp is one word for the time zone of the host and for the database of zones: while it is the same, so are they.
+func ZoneStamp() string {
+	target, _ := os.Readlink(localtime)
+	stamp := os.Getenv("TZ") + ":" + target
+	for _, file := range [...]string{localtime, zoneDatabase} {
+		var st unix.Stat_t
+		if unix.Stat(file, &st) == nil {
+			stamp += ":" + strconv.FormatInt(st.Mtim.Nano(), 36)
+		}
+	}
+	return strings.ReplaceAll(stamp, " ", "_")
 }
 
 // zoneHint guesses which time zone of this host was meant. It reads the folders of the database, once there is

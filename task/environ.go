@@ -57,12 +57,9 @@ func (s *resolution) slotVariables() []string {
 
 // zone is the task's, or the host's where it names none or one that this host does not know.
 func (s *resolution) zone() *time.Location {
-	if s.Timezone == "" {
-		return time.Local
-	}
 	zone, err := time.LoadLocation(s.Timezone)
-	if err != nil {
-		return time.Local
+	if s.Timezone == "" || err != nil {
+		return cmp.Or(s.Host, time.Local)
 	}
 	return zone
 }

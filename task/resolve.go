@@ -26,7 +26,8 @@ type Resolver struct {
 	Now func() time.Time
 
 	RunID   string
-	Slot    time.Time // the scheduled instant; zero for a manual run
+	Slot    time.Time      // the scheduled instant; zero for a manual run
+	Host    *time.Location // the zone of the host, for tasks that name none; nil is time.Local
 	Attempt int
 	Origin  Origin
 	Missed  int    // slots that went by unrun before this one
