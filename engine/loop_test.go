@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,5 +229,31 @@ func TestEndIsToldOnce(t *testing.T) {
 	}
 	if len(told[0].Started) != 1 || len(told[1].Ended) != 1 || n != 1 {
 		t.Errorf("%d starts, the end was told %d times: %+v", len(told[0].Started), n, told)
+	}
+}
+
+// TestPulseIsOfTheLoop: it is the loop itself that says it is alive: one that hangs says no more.
+func TestPulseIsOfTheLoop(t *testing.T) {
+	v := newVirtual(t, nil)
+	v.Now = time.Now
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	beats, turns := 0, 0
+	var others atomic.Int32
+	o := LoopOptions{TickOptions: v.options(), Pulse: time.Millisecond, Told: func(Turn, error) { turns++ }}
+	o.Alive = func() {
+		if !strings.Contains(string(debug.Stack()), "engine.(*Engine).Loop(") {
+			others.Add(1)
+			return
+		}
+		if beats++; beats == 50 {
+			end()
+		}
+	}
+	if err := v.Loop(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	if n := others.Load(); n > 0 || turns > 5 {
+		t.Errorf("others said %d times that the loop is alive; it made %d turns", n, turns)
 	}
 }

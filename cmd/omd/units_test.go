@@ -119,6 +119,37 @@ func TestUnitsLetTasksBe(t *testing.T) {
 	}
 }
 
+// TestUnitsSay: what makes a unit do its work is in it, and nothing takes it back: systemd-analyze misses none of it.
+func TestUnitsSay(t *testing.T) {
+	want := map[string][]string{
+		"om.service": {
+			"Type=notify", "NotifyAccess=main", "KillMode=process", "Restart=on-failure", "WatchdogSec=3min", "TimeoutStopSec=30s",
+			`ExecReload=/bin/sh -c "kill -HUP $MAINPID"`, "WantedBy=multi-user.target",
+		},
+		"om-tick.service": {"Type=oneshot", "KillMode=process", "TimeoutStartSec=6min"}, // a tick has five minutes of its own
+		"om-tick.timer":   {"OnCalendar=*:*:00", "AccuracySec=1s", "Persistent=false", "WantedBy=timers.target"},
+	}
+	for _, file := range units(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(text), "\n")
+		for _, setting := range want[filepath.Base(file)] {
+			key, _, _ := strings.Cut(setting, "=")
+			n := 0
+			for _, line := range lines {
+				if strings.HasPrefix(line, key+"=") {
+					n++
+				}
+			}
+			if n != 1 || !slices.Contains(lines, setting) {
+				t.Errorf("%s: %q is not what it says of %s, once", filepath.Base(file), setting, key)
+			}
+		}
+	}
+}
+
 // TestCrontab: the line is one of cron's.
 func TestCrontab(t *testing.T) {
 	text, err := os.ReadFile("../../docs/om.crontab")
