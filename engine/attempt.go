@@ -38,7 +38,7 @@ func (v *view) try(ctx context.Context, a attempt) error {
 	}
 	v.goesBy(func(e *task.Evidence) { e.Facts = facts })
 	if no := d.Blockers(); len(no) > 0 {
-		return v.blocked(ctx, a, no[0])
+		return v.blocked(ctx, a, no[0], facts)
 	}
 	if v.run != nil {
 		v.goesBy(func(e *task.Evidence) { e.Beside = v.run.ID })
@@ -80,8 +80,8 @@ func (v *view) refuse(a attempt, d task.SlotDecision, reason, runID string) {
 	}
 }
 
-// blocked decides about a slot that may not run now.
-func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
+// blocked decides about a slot that may not run now. Where a run is in its way that is noted with it.
+func (v *view) blocked(ctx context.Context, a attempt, no task.Check, f task.Facts) error {
 	switch no.Name {
 	case "requirement":
 		v.unmet(a, no.Detail, "requirement: "+no.Detail)
@@ -90,7 +90,7 @@ func (v *view) blocked(ctx context.Context, a attempt, no task.Check) error {
 		if err = errors.Join(err, v.unread(running)); err != nil {
 			return err
 		}
-		v.overlap(ctx, a, no.Detail, "", true)
+		v.overlap(ctx, a, no.Detail, f.Running[0], true) // at least max_parallel of them
 	case "lock":
 		holders := v.holders(ctx)
 		if err := v.unread(holders); err != nil {
