@@ -96,8 +96,32 @@ func (a *app) node(config string) (service.Node, error) {
 		node.Name = name
 	}
 	node.Zones = service.ZoneStamp()
-	node.Schedules = schedule.NewParser(service.LoadZone)
+	if tz := a.zoneVariable(); tz != nil {
+		node.Zones = "TZ=" + strings.ReplaceAll(*tz, " ", "_") + ":" + node.Zones
+	}
+	node.Schedules = schedule.NewParser(a.zoneNamed)
 	return node, nil
+}
+
+// zoneVariable is the variable TZ, nil where it is not set: empty, it means UTC.
+func (a *app) zoneVariable() *string {
+	for _, word := range a.Environ() {
+		if value, ok := strings.CutPrefix(word, "TZ="); ok {
+			return &value
+		}
+	}
+	return nil
+}
+
+// zoneNamed finds a time zone; the host's, "Local", under its own name where that can be told.
+func (a *app) zoneNamed(name string) (*time.Location, error) {
+	if name != "Local" {
+		return service.LoadZone(name)
+	}
+	if tz := a.zoneVariable(); tz != nil {
+		return service.ZoneOf(*tz, a.Now()), nil
+	}
+	return service.HostZone(), nil
 }
 
 // untold tells the one who is here of those who are not told.

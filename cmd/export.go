@@ -86,7 +86,7 @@ func (a *app) exporter(lossy bool) (*migrate.Exporter, []*service.Service, error
 	if err != nil {
 		return nil, nil, err
 	}
-	host, err := service.LoadZone("Local")
+	host, err := a.zoneNamed("Local")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/migrate"
-	"om/service"
 )
 
 // importOptions are the flags that all imports have.
@@ -265,10 +264,10 @@ func (a *app) crontab(h migrate.Host, file string) (migrate.CronTable, error) {
 
 // zoned tells a crontab of the zones of this host.
 func (a *app) zoned(c *migrate.CronTable) (err error) {
-	if c.Host, err = service.LoadZone("Local"); err != nil {
+	if c.Host, err = a.zoneNamed("Local"); err != nil {
 		return err
 	}
-	c.Zones, c.Now = service.LoadZone, a.Now()
+	c.Zones, c.Now = a.zoneNamed, a.Now()
 	c.Zone, err = a.foreignZone()
 	return err
 }
@@ -279,7 +278,7 @@ func (a *app) foreignZone() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	host, err := service.LoadZone("Local")
+	host, err := a.zoneNamed("Local")
 	if own := e.Node.Timezone; err == nil && own != "" && own != host.String() {
 		return host.String(), nil
 	}

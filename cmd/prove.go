@@ -49,11 +49,11 @@ type differenceRow struct {
 
 // prover makes the comparison that the flags ask for.
 func (a *app) prover(e *engine.Engine, o proveOptions) (*migrate.Prover, error) {
-	host, err := service.LoadZone("Local")
+	host, err := a.zoneNamed("Local")
 	if err != nil {
 		return nil, err
 	}
-	p := &migrate.Prover{Node: e.Node, Host: host, Zones: service.LoadZone, From: a.Now()}
+	p := &migrate.Prover{Node: e.Node, Host: host, Zones: a.zoneNamed, From: a.Now()}
 	if o.months < 1 || o.months > mostMonths {
 		return nil, usage("--months %d: wanted 1 to %d", o.months, mostMonths)
 	}

@@ -92,7 +92,7 @@ func (a *app) simulatedZone(name string) (*time.Location, error) {
 	case name == "":
 		return time.Local, nil
 	}
-	zone, err := service.LoadZone(name)
+	zone, err := a.zoneNamed(name)
 	if err != nil {
 		return nil, usage("--tz %q: wanted a time zone that this host knows, as in Europe/Paris or UTC", name)
 	}

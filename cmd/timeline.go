@@ -11,7 +11,6 @@ import (
 
 	"om/chart"
 	"om/engine"
-	"om/service"
 	"om/task"
 )
 
@@ -182,7 +181,7 @@ func clockOf(axis chart.Axis, t time.Time) string { return t.In(axis.Zone).Forma
 // zoneName is the zone of an axis as people know it.
 func (a *app) zoneName(axis chart.Axis) string {
 	if axis.Zone == time.Local {
-		if zone, err := service.LoadZone("Local"); err == nil && zone.String() != "Local" {
+		if zone, err := a.zoneNamed("Local"); err == nil && zone.String() != "Local" {
 			return zone.String()
 		}
 		return axis.From.Local().Format("MST")

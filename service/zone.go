@@ -19,12 +19,8 @@ const (
 	zoneDatabase = "/usr/share/zoneinfo/tzdata.zi"
 )
 
-// LoadZone is time.LoadLocation, with an error that says which zone was meant. "Local" is the host's as it is now, where
-// package time keeps what it was first; it has its own name where that can be told.
+// LoadZone is time.LoadLocation, with an error that says which zone was meant.
 func LoadZone(name string) (*time.Location, error) {
-	if name == "Local" {
-		return hostZone(), nil
-	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, errors.New(cmp.Or(zoneHint(name), "this host knows no such time zone"))
@@ -32,10 +28,9 @@ func LoadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-func hostZone() *time.Location {
-	if name, set := os.LookupEnv("TZ"); set {
-		return zoneOfVariable(name)
-	}
+// HostZone is the time zone of the host as it is now, where package time keeps what it was first. It has its own name, or
+// "Local" where that can't be told.
+func HostZone() *time.Location {
 	text, err := os.ReadFile(localtime)
 	if err != nil {
 		return time.Local
@@ -52,14 +47,15 @@ func hostZone() *time.Location {
 	return zone
 }
 
-// zoneOfVariable is what package time makes of TZ, which stays as it is, under its name.
-func zoneOfVariable(value string) *time.Location {
-	name := strings.TrimPrefix(value, ":")
+// ZoneOf is the zone that a process is given by its variable TZ: what package time has made of it, under its own name
+// where that can be told.
+func ZoneOf(tz string, now time.Time) *time.Location {
+	name := strings.TrimPrefix(tz, ":")
 	if _, after, ok := strings.Cut(name, "zoneinfo/"); ok {
 		name = after
 	}
 	zone, err := time.LoadLocation(name)
-	if now := time.Now(); err != nil || !sameOffset(zone, now) || !sameOffset(zone, now.AddDate(0, 6, 0)) {
+	if err != nil || !sameOffset(zone, now) || !sameOffset(zone, now.AddDate(0, 6, 0)) {
 		return time.Local
 	}
 	return zone
@@ -75,14 +71,14 @@ func sameOffset(zone *time.Location, t time.Time) bool {
 // ZoneStamp is one word for the time zone of the host and for the database of zones: while it is the same, so are they.
 func ZoneStamp() string {
 	target, _ := os.Readlink(localtime)
-	stamp := os.Getenv("TZ") + ":" + target
+	stamp := strings.ReplaceAll(target, " ", "_")
 	for _, file := range [...]string{localtime, zoneDatabase} {
 		var st unix.Stat_t
 		if unix.Stat(file, &st) == nil {
 			stamp += ":" + strconv.FormatInt(st.Mtim.Nano(), 36)
 		}
 	}
-	return strings.ReplaceAll(stamp, " ", "_")
+	return stamp
 }
 
 // zoneHint guesses which time zone of this host was meant. It reads the folders of the database, once there is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"om/notice"
+	"om/schedule"
 	"om/service"
 	"om/state"
 	"om/task"
@@ -124,9 +126,10 @@ func (n *notifier) deliver(ctx context.Context, node func() service.Node, hurry 
 
 // drainer prepares the deliveries.
 func (n *notifier) drainer(spool *notice.Spool, node func() service.Node, wake <-chan struct{}) *drainer {
-	p := loadPace(spool)
+	p, zones := loadPace(spool), newZones()
 	return &drainer{
-		spool: spool, now: n.Now, log: n.Log, ways: n.ways(p, node), pace: p, wake: wake, expire: tryTimeout, zones: newZones(),
+		spool: spool, now: n.Now, log: n.Log, ways: n.ways(p, node), pace: p, wake: wake, expire: tryTimeout,
+		zones: func() *schedule.Parser { return cmp.Or(node().Schedules, zones) }, // the daemon's, which follow the host's
 	}
 }
 

@@ -54,12 +54,13 @@ type drainer struct {
 	pace   *pace
 	wake   <-chan struct{} // a reason to look at once; may be nil
 	expire time.Duration   // that a try may take
-	zones  *schedule.Parser
+	zones  func() *schedule.Parser
 	// With more than 0 a drain ends when nothing can be tried now, and does not wait for what gathers within that time: it is
 	// told at once.
 	hurry time.Duration
 
 	hours    map[string]*schedule.Hours // by their text; nil for one that can't be read
+	hoursOf  *schedule.Parser           // that read them
 	quietNow map[string]time.Time       // the ends of those that are now, by their text; zero where they are not
 	plans    map[string]plan            // of entries, by file
 	asleep   int                        // entries that wait for the end of quiet hours

@@ -90,7 +90,7 @@ func event(tk, name string, at time.Time, kind string, to ...string) notice.Entr
 func newDrainer(dir string, ways map[string]deliver) *drainer {
 	return &drainer{
 		spool: &notice.Spool{Dir: dir}, now: time.Now, log: slog.New(slog.DiscardHandler), ways: ways,
-		pace: loadPace(&notice.Spool{Dir: dir}), expire: tryTimeout, zones: newZones(),
+		pace: loadPace(&notice.Spool{Dir: dir}), expire: tryTimeout, zones: sync.OnceValue(newZones),
 	}
 }
 

@@ -89,9 +89,13 @@ func (d *drainer) quiet(text string, at time.Time) (end time.Time, quiet bool) {
 	if text == "" {
 		return end, false
 	}
+	if zones := d.zones(); zones != d.hoursOf {
+		d.hoursOf = zones
+		clear(d.hours)
+	}
 	hours, known := d.hours[text]
 	if !known {
-		hours, _ = service.ReadQuiet(text, d.zones)
+		hours, _ = service.ReadQuiet(text, d.hoursOf)
 		d.hours[text] = hours
 	}
 	if hours == nil {
