@@ -117,7 +117,7 @@ func (s *Schedule) allDue(last, now time.Time, c *Catchup) (due []time.Time) {
 func (s *Schedule) newestOpen(last, to, now time.Time) (time.Time, bool) {
 	best, from, u := int64(never), instant(last), min(now.Unix(), endOfTime)
 	if s.limits != nil {
-		from, u = max(from, s.limits.from-1), min(u, s.limits.until)
+		u = min(u, s.limits.until)
 	}
 	for i := range s.clauses {
 		c := &s.clauses[i]

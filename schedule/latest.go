@@ -10,7 +10,7 @@ import "time"
 func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok bool) {
 	from, to := instant(last), min(now.Unix(), endOfTime)
 	if s.limits != nil {
-		from, to = max(from, s.limits.from-1), min(to, s.limits.until)
+		to = min(to, s.limits.until)
 	}
 	best, waits, counted := int64(never), int64(never), false
 	for i := range s.clauses {
@@ -35,7 +35,7 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 	}
 	count := int64(0)
 	if counted {
-		count = s.count(from, to)
+		count = s.count(max(from, s.notBefore()-1), to)
 	}
 	if waits > never && !(counted && s.isCounted(waits)) {
 		count++
@@ -43,30 +43,39 @@ func (s *Schedule) Latest(last, now time.Time) (slot time.Time, missed int, ok b
 	return s.zone.time(best), int(count - 1), true
 }
 
-// newest returns the newest slot of a clause after last and not after now.
+// notBefore is the first instant at which the keyword not_before lets a slot be.
+func (s *Schedule) notBefore() int64 {
+	if s.limits == nil {
+		return never
+	}
+	return s.limits.from
+}
+
+// newest returns the newest slot of a clause after last and not after now. What depends on the last run goes by that
+// also where not_before is later: the interval may be over then.
 func (s *Schedule) newest(i int, last, now int64) (int64, bool) {
 	c := &s.clauses[i]
+	from := max(last+1, s.notBefore()-s.late(c))
 	switch {
-	case now <= last || c.idle:
+	case now < from || c.idle:
 		return 0, false
 	case c.slots():
 		var room clause
-		u, ok := s.searchBack(s.own(i, &room), last, now)
-		return u, ok && u > last
+		u, ok := s.searchBack(s.own(i, &room), from-1, now)
+		return u, ok && u >= from
 	case c.kind == grid && !c.is(once):
 		u := now - mod(now-c.anchor(), int64(c.pause))
-		return u, u > last && u >= c.anchor()
+		return u, u >= from && u >= c.anchor()
 	case c.kind == boot:
-		return s.booted(), s.booted() > last && s.booted() <= now
+		return s.booted(), s.booted() >= from && s.booted() <= now
 	case c.kind == single:
-		return c.anchor(), c.anchor() > last && c.anchor() <= now
+		return c.anchor(), c.anchor() >= from && c.anchor() <= now
 	}
-	return s.outstanding(c, last, now)
+	return s.outstanding(c, last, from, now)
 }
 
-// outstanding returns the slot of a clause whose slots depend on the last run.
-func (s *Schedule) outstanding(c *clause, last, now int64) (int64, bool) {
-	from := last + 1
+// outstanding returns the slot, from an instant on, of a clause whose slots depend on the last run.
+func (s *Schedule) outstanding(c *clause, last, from, now int64) (int64, bool) {
 	if last <= never {
 		from = now
 	}
