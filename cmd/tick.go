@@ -38,7 +38,7 @@ minute; a tick that is late, doubled or killed does no harm. With a daemon at wo
 	}
 	f := c.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be started, and do nothing")
-	f.Var(&o.at, "at", "with --dry-run: a moment instead of the present")
+	f.Var(&o.at, "at", "with --dry-run: a moment instead of the present, up to which there is no tick")
 	f.Var(&o.period, "period", "the time between two ticks: how late a slot may be seen and still be on time")
 	return c
 }
@@ -51,21 +51,23 @@ func (a *app) tick(o tickOptions) error {
 	if err != nil {
 		return err
 	}
+	var at time.Time
 	if o.at != "" {
-		var at time.Time
 		if at, err = o.at.in(time.Local); err != nil {
 			return err
 		}
-		e.Now = func() time.Time { return at }
 	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	report, err := e.Tick(context.Background(), engine.TickOptions{
-		DryRun: o.dryRun, Detach: engine.Detached(program, superviseVerb), Period: time.Duration(o.period),
+		DryRun: o.dryRun, At: at, Detach: engine.Detached(program, superviseVerb), Period: time.Duration(o.period),
 		Begin: patiently, Notify: teller(program, e),
 	})
+	if o.dryRun {
+		noIDs(&report)
+	}
 	for _, r := range report.Rejected {
 		fmt.Fprintf(a.Stderr, "om: %s\n", visible(r.String()))
 	}
@@ -76,6 +78,13 @@ func (a *app) tick(o tickOptions) error {
 		err = printed
 	}
 	return err
+}
+
+// noIDs takes away the ids of runs that would be started: nobody can ask for them.
+func noIDs(r *engine.TickReport) {
+	for i := range r.Started {
+		r.Started[i].ID = ""
+	}
 }
 
 // patiently is a context for a tick: it ends with a signal, or at the deadline.

@@ -17,8 +17,10 @@ import (
 
 // TickOptions are what a tick depends on besides the engine.
 type TickOptions struct {
-	// DryRun tells what a tick would do at the engine's present, and does nothing.
+	// DryRun tells what a tick would do at the engine's present, or At, and does nothing.
 	DryRun bool
+	// At is the moment of a dry run, zero for the present. Until then nobody looks, and no clock is set.
+	At time.Time
 	// Detach starts a supervisor process that leaves its journal in a folder.
 	Detach func(journals string) (*Hands, error)
 	// Begin, where there is one, makes the context that a tick works under once it has the lock: one that has nothing
@@ -85,6 +87,9 @@ type scheduler struct {
 func (e *Engine) Tick(ctx context.Context, o TickOptions) (TickReport, error) {
 	report := TickReport{At: e.Now()}
 	if o.DryRun {
+		if !o.At.IsZero() {
+			report.At = o.At
+		}
 		return report, e.rehearseTick(ctx, o, &report)
 	}
 	lock, holder, err := e.lockTicks("a tick")
