@@ -198,7 +198,7 @@ func (a *app) namedWith(e *engine.Engine, sel engine.Selection) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	return paths, e.Known(sel, paths...)
+	return paths, e.Known(context.Background(), sel, paths...)
 }
 
 // selecting makes a verb of c that does something to what a selector means, which may stand behind it too.

@@ -71,7 +71,7 @@ func (a *app) explain(o explainOptions) error {
 
 // pickedTasks are the tasks of a service that are meant: those with a schedule, where none is selected.
 func (a *app) pickedTasks(e *engine.Engine, path string, sel engine.Selection) ([]task.Task, error) {
-	if err := e.Known(sel, path); err != nil {
+	if err := e.Known(context.Background(), sel, path); err != nil {
 		return nil, err
 	}
 	s, _, err := e.Scheduled(context.Background(), path)

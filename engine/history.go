@@ -191,7 +191,7 @@ func (e *Engine) knows(ctx context.Context, path, word string) (bool, error) {
 		paths, _ = e.Services() // else the record tells
 	}
 	for _, path := range paths {
-		if e.Known(Selection{RID: word}, path) == nil {
+		if e.Known(ctx, Selection{RID: word}, path) == nil {
 			return true, nil
 		}
 	}

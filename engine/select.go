@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -58,14 +59,14 @@ func (s Selection) Unknown(rids []string) string {
 	return ""
 }
 
-// Known refuses a selection with an rid that no task of the services has, nor a section that is wrong.
-func (e *Engine) Known(s Selection, paths ...string) error {
+// Known refuses a selection with an rid that no task of the services has, as they are scheduled, nor a section that is wrong.
+func (e *Engine) Known(ctx context.Context, s Selection, paths ...string) error {
 	if s.RID == "" {
 		return nil
 	}
 	var rids, bad []string
 	for _, path := range paths {
-		svc, err := e.Load(path)
+		svc, _, err := e.Scheduled(ctx, path)
 		switch {
 		case err != nil && len(paths) == 1:
 			return err
