@@ -104,8 +104,10 @@ func TestTold(t *testing.T) {
 	slot := func(d task.SlotDecision, n int) task.Slot {
 		return task.Slot{Task: run.Task, At: at, Last: at.Add(time.Hour), Count: n, Decision: d, Reason: "why " + string(d)}
 	}
+	gone := lost // found by who waited for its end
+	gone.ID = "r3"
 	turn := engine.Turn{TickReport: engine.TickReport{
-		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over, killed}, Lost: []task.Run{lost},
+		At: at, Clock: "set back", Started: []task.Run{run}, Ended: []task.Run{over, killed, gone}, Lost: []task.Run{lost},
 		Slots:    []task.Slot{slot(task.SlotSkip, 1), slot(task.SlotMissed, 2), slot(task.SlotExpired, 1), slot(task.SlotPending, 1)},
 		Changed:  []string{"bad", "good"},
 		Rejected: []engine.Rejection{{Service: "bad", Reason: "bad.conf:3: [task#0] command: wanted x", LastGood: true}},
@@ -122,6 +124,7 @@ func TestTold(t *testing.T) {
 		`level=DEBUG msg="config read" service=good`,
 		`level=INFO msg="config removed" service=gone`,
 		`level=ERROR msg=lost service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason="its supervisor is gone"`,
+		`level=ERROR msg=lost service=s task=task#0 slot=2026-03-29T02:00:00Z run=r3 reason="its supervisor is gone"`,
 		`level=WARN msg=ended service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 state=error exit_code=3 seconds=2 reason="\"…\": no"`,
 		`level=WARN msg=ended service=s task=task#0 slot=2026-03-29T02:00:00Z run=r2 state=timeout seconds=2`,
 		`level=INFO msg=started service=s task=task#0 slot=2026-03-29T02:00:00Z run=r1 reason=schedule attempt=1`,

@@ -91,7 +91,7 @@ func (t *teller) files(turn engine.Turn) {
 
 func (t *teller) runs(turn engine.Turn) {
 	for _, run := range turn.Lost {
-		t.log.Error("lost", about(run, "reason", task.Redacted(run.Reason))...)
+		t.lost(run)
 	}
 	for _, run := range turn.Ended {
 		t.ended(run)
@@ -105,7 +105,15 @@ func (t *teller) runs(turn engine.Turn) {
 	}
 }
 
+func (t *teller) lost(run task.Run) {
+	t.log.Error("lost", about(run, "reason", task.Redacted(run.Reason))...)
+}
+
 func (t *teller) ended(run task.Run) {
+	if run.State == task.Lost { // whoever found it
+		t.lost(run)
+		return
+	}
 	level := slog.LevelInfo
 	if run.State != task.Complete {
 		level = slog.LevelWarn
