@@ -139,6 +139,7 @@ func (e *Engine) DoctorService(ctx context.Context, path string) ([]Finding, err
 		t := &svc.Tasks[i]
 		found = append(found, e.doctorIdentity(ctx, t)...)
 		found = append(found, doctorText(t, secrets)...)
+		found = append(found, doctorTimeout(svc, t)...)
 		if p, ok := planned[t.ID.RID]; ok && neverScheduled(svc, t) == "" {
 			past, err := e.doctorPast(ctx, svc, t, p)
 			if err != nil {
@@ -181,10 +182,16 @@ func doctorText(t *task.Task, secrets *regexp.Regexp) []Finding {
 			break
 		}
 	}
-	if t.Schedule != "" && t.Timeout == 0 && t.MaxParallel == 1 && t.Overlap == task.OverlapSkip {
-		found = append(found, of(t, findWarning, "timeout", "it has no timeout: one run that hangs keeps all later ones from being started", "om SERVICE set RID.timeout=1h"))
-	}
 	return found
+}
+
+// doctorTimeout looks for a task that one run of it may stop for ever.
+func doctorTimeout(svc *service.Service, t *task.Task) []Finding {
+	bounded := t.Timeout > 0 || t.Plan.Deadline > 0
+	if bounded || t.MaxParallel > 1 || t.Overlap != task.OverlapSkip || neverScheduled(svc, t) != "" {
+		return nil
+	}
+	return []Finding{of(t, findWarning, "timeout", "it has no timeout: one run that hangs keeps all later ones from being started", "om SERVICE set RID.timeout=1h")}
 }
 
 // looksBack is how many runs of a task are looked at.
