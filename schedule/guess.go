@@ -16,10 +16,10 @@ func guess(err error, text part) error {
 		return err
 	}
 	words := strings.Fields(strings.ToLower(text.text))
-	if len(words) == 0 {
+	if len(words) == 0 || strings.HasPrefix(e.Want, "five fields") { // it says what to type
 		return err
 	}
-	for _, of := range [6]func(words []string, text string) string{guessForeign, guessFiles, guessEvery, guessMoment, guessTimes, guessWord} {
+	for _, of := range [7]func(words []string, text string) string{guessForeign, guessFiles, guessEvery, guessMoment, guessTimes, guessNumbers, guessWord} {
 		if hint := of(words, text.text); hint != "" {
 			e.Hint = hint
 			break
@@ -84,7 +84,8 @@ func guessEvery(words []string, _ string) string {
 	case words[2] != "at":
 		return guessUnit(words[1], words[2])
 	case len(words) > 3:
-		return cmp.Or(guessEach(words[1], words[3]), "every "+words[1]+" from "+words[3])
+		at := cmp.Or(guessHour(strings.Join(words[3:], "")), "09:00")
+		return cmp.Or(guessEach(words[1], at), "every "+words[1]+" from "+at)
 	}
 	return ""
 }
