@@ -194,7 +194,7 @@ func (s *scheduler) welcome(ctx context.Context, batch []scanned) error {
 	return s.keepLeft(ctx)
 }
 
-const outText = "its task was not in the file of the service"
+const outText = "its task was not in the file of the service, or its section had errors"
 
 // missed enters the slots that came while a task was out of its file into the record that has its cursor.
 func (s *scheduler) missed(ctx context.Context, t *task.Task, l leftTask) error {
