@@ -132,9 +132,9 @@ func (a *app) explanation(x engine.Explanation) string {
 	switch {
 	case x.Next.IsZero():
 	case x.Never():
-		fmt.Fprintf(&b, "  next slot %s, which will not be started as things are\n", a.when(x.Next))
+		fmt.Fprintf(&b, "  next slot %s, which will not be started as things are\n", a.whenThere(x.Next))
 	default:
-		fmt.Fprintf(&b, "  next slot %s\n", a.when(x.Next))
+		fmt.Fprintf(&b, "  next slot %s\n", a.whenThere(x.Next))
 	}
 	return b.String()
 }
@@ -267,7 +267,7 @@ func (a *app) plannedCells(r plannedRow) []string {
 	}
 	next := "-"
 	if !r.Next.IsZero() {
-		next = a.when(r.Next) + " " + r.Zone
+		next = a.whenThere(r.Next) + " " + r.Zone
 	}
 	return []string{r.Service, r.Task, last, state, next, r.Schedule, whyNot(r)}
 }

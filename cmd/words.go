@@ -131,6 +131,14 @@ func (a *app) when(t time.Time) string {
 	return a.zone(t).Format("2006-01-02T15:04:05Z07:00")
 }
 
+// whenThere is a time of a schedule, on the clocks of its zone.
+func (a *app) whenThere(t time.Time) string {
+	if a.global.utc {
+		return a.when(t)
+	}
+	return t.Format(time.RFC3339)
+}
+
 func (a *app) zone(t time.Time) time.Time {
 	if a.global.utc {
 		return t.UTC()

@@ -150,7 +150,7 @@ func (s *scheduler) explainDue(ctx context.Context, x *Explanation, l *looked, t
 	}
 	backlog := cal.Backlog(c.At, s.now, s.catchupOf(t))
 	backlog.Missed += elsewhere.Count
-	x.Next = nextSlot(cal, c, s.now)
+	x.Next = nextSlot(cal, c, s.now).In(cal.Zone().Location())
 	if ranOut(t, c.Runs+len(backlog.Due)) {
 		x.Next = time.Time{}
 	}

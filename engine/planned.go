@@ -124,7 +124,7 @@ func (s *scheduler) planned(ctx context.Context, l *looked, t *task.Task, cursor
 	if err != nil {
 		return p, err
 	}
-	p.Next = next
+	p.Next = next.In(cal.Zone().Location())
 	for _, run := range running {
 		if text := Orphaned(run); text != "" {
 			why = append(why, text)
