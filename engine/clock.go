@@ -331,6 +331,8 @@ func (s *scheduler) absence() string {
 		return "the host was down"
 	case s.jump > gap/2:
 		return "the clock was set forward"
+	case s.stuck != "":
+		return s.stuck
 	case gap > 2*s.options.Period:
 		return "no tick since " + s.last.At.UTC().Format(time.RFC3339)
 	}

@@ -83,6 +83,7 @@ type loop struct {
 	draining bool
 	counts   Turn // of its last lines
 	pulse    <-chan time.Time
+	stuck    string // why the turn before failed
 	metrics  *meter
 	metered  time.Time
 	// meterTook is how long it took to write the metrics last.
@@ -166,6 +167,9 @@ func (l *loop) run(ctx context.Context) error {
 		l.Users.Renew()
 		l.renew(&turn, wake)
 		err := l.turn(ctx, &turn.TickReport, wake)
+		if l.stuck = ""; err != nil {
+			l.stuck = "put off: " + task.Text(err)
+		}
 		if wake == wakeAll {
 			full = time.Now() //nolint:forbidigo // see above
 			if l.rescan = (time.Time{}); turn.again {
@@ -323,7 +327,7 @@ func (l *loop) turn(ctx context.Context, report *TickReport, wake int) error {
 	if err != nil {
 		return err
 	}
-	s.crew, s.endings, s.guarding, s.loops = l.crew, &l.endings, &l.guard, true
+	s.crew, s.endings, s.guarding, s.loops, s.stuck = l.crew, &l.endings, &l.guard, true, l.stuck
 	defer func() { l.keep(s) }()
 	report.Problems = append(report.Problems, l.endings.problems()...)
 	if err := s.readClock(ctx); err != nil {

@@ -102,6 +102,11 @@ func TestWhyMissed(t *testing.T) {
 			t.Errorf("the slot of %s, of a service that moves, was missed because: %q, want %q", c.slot.Format("15:04"), got, want)
 		}
 	}
+	s.stuck = "put off: no room" // nothing was on record of a daemon that could not write
+	if got := s.whyMissed(id, at(20), false); got != s.stuck {
+		t.Errorf("after a turn that failed: %q", got)
+	}
+	s.stuck = ""
 	s.stalled("clock")
 	if got := s.whyMissed(id, at(18), false); got != "clock" {
 		t.Errorf("after a new gap: %q", got)

@@ -73,6 +73,7 @@ type scheduler struct {
 	replaced []task.ID // their tasks
 	long     []task.ID // tasks with more slots to give up than a look does
 	loops    bool      // there are turns to come: no end is waited for
+	stuck    string    // why the turn before, of this loop, could not decide or record
 
 	rush      bool       // very many are due
 	more      bool       // there is more to decide
@@ -162,7 +163,10 @@ func (s *scheduler) tick(ctx context.Context) error {
 
 // decideAndClean decides what is due, and has some time for what is past retention then.
 func (s *scheduler) decideAndClean(ctx context.Context, all bool) error {
-	err := errors.Join(s.decide(ctx), s.noteClock(ctx))
+	err := s.decide(ctx)
+	if failed := s.noteClock(ctx); err == nil || failed != nil && failed.Error() != err.Error() {
+		err = errors.Join(err, failed)
+	}
 	if all {
 		s.tellLong(ctx)
 	}

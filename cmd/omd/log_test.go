@@ -134,6 +134,7 @@ func TestTold(t *testing.T) {
 		`level=DEBUG msg=waits service=s task=task#0`,
 		`level=WARN msg=problem reason="x \"…\""`,
 		`level=ERROR msg="a turn failed" reason="y \"…\""`,
+		`level=INFO msg="turns succeed again"`,
 	} {
 		if strings.Count(log, want) != 1 {
 			t.Errorf("want once: %s", want)
@@ -141,5 +142,12 @@ func TestTold(t *testing.T) {
 	}
 	if strings.Contains(log, "secret") || t.Failed() {
 		t.Errorf("the log:\n%s", log)
+	}
+	b.Reset()
+	for minutes := range time.Duration(3) {
+		tell.tell(engine.Turn{TickReport: engine.TickReport{At: at.Add((2 + minutes) * time.Minute)}}, errors.New(`y "secret"`))
+	}
+	if got := strings.Count(b.String(), `msg="a turn failed"`); got != 1 {
+		t.Errorf("turns that fail again are told %d times:\n%s", got, b.String())
 	}
 }

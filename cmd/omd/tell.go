@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"strings"
 	"time"
 
 	"om/engine"
@@ -15,6 +17,7 @@ type teller struct {
 	log  *slog.Logger
 	said map[string]time.Time // what goes on being wrong is told once an hour
 
+	failed   bool // so did the last turn, which was told
 	draining bool
 	drained  int // runs that ended meanwhile
 	running  int // as of the last turn
@@ -173,6 +176,12 @@ func (t *teller) problems(turn engine.Turn, err error) {
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.once(turn.At, slog.LevelError, "a turn failed", "reason", reasonOf(err))
+		t.failed = true
+	}
+	if err == nil && t.failed {
+		t.log.Info("turns succeed again")
+		t.failed = false
+		maps.DeleteFunc(t.said, func(key string, _ time.Time) bool { return strings.HasPrefix(key, "a turn failed\x00") })
 	}
 }
 
