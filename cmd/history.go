@@ -92,6 +92,17 @@ func stateWords() []string {
 	return out
 }
 
+// flagOf tells the flag that lists what is no state of a run.
+func flagOf(word string) string {
+	switch word {
+	case "missed":
+		return "; --missed lists missed slots"
+	case "declined", "aborted", "skip", "skipped", "expired", "pending":
+		return "; --skipped lists what did not run"
+	}
+	return ""
+}
+
 func (a *app) history(o historyOptions) error {
 	if o.n < 0 {
 		return usage("-n %d: wanted how many, or 0 for all", o.n)
@@ -102,7 +113,7 @@ func (a *app) history(o historyOptions) error {
 	q := state.Query{Limit: o.n}
 	for _, word := range o.states {
 		if !slices.Contains(stateWords(), word) {
-			return usage("--state %q: wanted one of %s", word, strings.Join(stateWords(), ", "))
+			return usage("--state %q: wanted one of %s%s", word, strings.Join(stateWords(), ", "), flagOf(word))
 		}
 		q.State = append(q.State, task.RunState(word))
 	}

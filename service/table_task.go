@@ -350,7 +350,7 @@ var taskRows = [...]row{
 	{
 		name: "retry_on", kind: kindRetryOn, choices: "fail timeout lost", from: same, example: "timeout 75",
 		field: func(t *task.Task) any { return &t.Plan.RetryOn },
-		text:  "What is tried again: fail, timeout, lost, or exit codes.",
+		text:  "What is tried again: fail, timeout, lost, or exit codes. By default each of them; lost only with delivery = at-least-once. What could not begin, as where its user is not there, is not tried again.",
 	},
 	{
 		name: "retry_window", kind: kindDuration, from: same, example: "2h",

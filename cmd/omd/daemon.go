@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -130,6 +131,9 @@ func serve(env cmd.Env, s signals, o options, log *slog.Logger) error {
 	}
 	c := newCourier(env, e, log)
 	log.Info("omd begins", "version", env.Version, "config", e.ConfigDir, "state", e.StateDir, "node", e.Node.Name)
+	if _, gone := os.Stat(e.ConfigDir); errors.Is(gone, fs.ErrNotExist) {
+		log.Warn("problem", "reason", e.ConfigDir+" is not there: no service is read")
+	}
 	err = e.Loop(ctx, engine.LoopOptions{
 		TickOptions: engine.TickOptions{Detach: detach, Period: time.Second, Alive: n.alive},
 		Reload:      s.reload, Drain: s.drain, Died: s.died, Renew: d.Node, Reloading: n.reloading, Pulse: n.pulse(),

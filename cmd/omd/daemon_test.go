@@ -164,3 +164,17 @@ func TestOmDaemon(t *testing.T) {
 		t.Errorf("om daemon --once:\n%s", out)
 	}
 }
+
+// TestNoFolder: a daemon whose folder of files is not there says so at once, and goes on.
+func TestNoFolder(t *testing.T) {
+	h := newHouse(t)
+	if err := os.Remove(h.dir + "/etc"); err != nil {
+		t.Fatal(err)
+	}
+	h.start(nil, "--once").ends(0)
+	s := h.start(nil)
+	s.logs(`level=WARN msg=problem reason="?` + h.dir + `/etc is not there: no service is read`)
+	s.logs("msg=ready")
+	s.signal(syscall.SIGTERM)
+	s.ends(0)
+}
