@@ -26,7 +26,8 @@ type scanned struct {
 	bare    []task.ID        // tasks without a schedule, where they had one
 }
 
-// readAhead reads files on all processors, batch by batch, one batch ahead of who takes them.
+// readAhead reads files on all processors, batch by batch, some batches ahead of who takes them. Until batches is closed the
+// scheduler is looked at.
 func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had map[string][]task.Cursor) <-chan []scanned {
 	if s.Node.Schedules == nil { // else each of the readers would make one
 		s.Node.Schedules = schedule.NewParser(service.LoadZone)
@@ -35,6 +36,9 @@ func (s *scheduler) readAhead(ctx context.Context, changed []service.Stamp, had 
 	go func() {
 		defer close(batches)
 		for some := range slices.Chunk(changed, readBatch) {
+			if ctx.Err() != nil {
+				return
+			}
 			select {
 			case batches <- s.readFiles(some, had):
 			case <-ctx.Done():

@@ -138,9 +138,14 @@ func (s *scheduler) rescan(ctx context.Context, changed []service.Stamp) (usable
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	usable = true
 	batches := s.readAhead(ctx, changed, had)
+	defer func() { // who reads ahead of an error may not meet the next turn's settings
+		cancel()
+		for range batches {
+			s.aliveNow()
+		}
+	}()
 	for batch, more := receive(batches, s.aliveNow); more; batch, more = receive(batches, s.aliveNow) {
 		if err := s.enter(ctx, batch, had); err != nil {
 			return false, err
