@@ -72,6 +72,8 @@ type loop struct {
 	guard   guard
 	rhythm  time.Duration // from one full turn to the next
 
+	record   string               // the identity of the file that is open as the node's record
+	folder   string               // and that of its folder
 	open     map[string]bool      // runs that go on, as far as is known
 	told     map[string]time.Time // when ends of runs were told, of late
 	children []int                // supervisors that have not ended
@@ -166,10 +168,15 @@ func (l *loop) run(ctx context.Context) error {
 		turn := Turn{TickReport: TickReport{At: l.Now()}, Draining: l.draining, Reloaded: l.reload}
 		l.Users.Renew()
 		l.renew(&turn, wake)
+		if exchanged := l.followRecord(); exchanged != "" {
+			turn.problem("%s", exchanged)
+			wake = wakeAll
+		}
 		err := l.turn(ctx, &turn.TickReport, wake)
 		if l.stuck = ""; err != nil {
 			l.stuck = "put off: " + task.Text(err)
 		}
+		l.noteRecord()
 		if wake == wakeAll {
 			full = time.Now() //nolint:forbidigo // see above
 			if l.rescan = (time.Time{}); turn.again {
