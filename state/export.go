@@ -23,14 +23,31 @@ func tables() []string {
 func (d *DB) Check(ctx context.Context) error {
 	var found []error
 	err := d.beside(func(c *conn) error {
-		return c.query(ctx, 1, func(v row) error {
+		err := c.query(ctx, 1, func(v row) error {
 			if text := v.text(0); text != "ok" {
 				found = append(found, d.fault(fmt.Errorf("damaged: %s", text)))
 			}
 			return nil
 		}, "PRAGMA integrity_check")
+		if err != nil || len(found) > 0 {
+			return err
+		}
+		return c.checkPlaced()
 	})
 	return errors.Join(append(found, err)...)
+}
+
+// wrongPlaced are the services whose cursors are not as packed writes them: with one of them no tick could know what is due.
+const wrongPlaced = "SELECT service FROM placed WHERE CASE WHEN json_valid(cursors)AND instr(cursors,'\\')=0 THEN " +
+	"(SELECT '['||group_concat(json_array(value->>0,value->>1,value->>2,value->>3))||'] '||count(value->>3)||' '||ifnull(min(value->>3),'')" +
+	"FROM json_each(cursors))IS NOT cursors||' '||due||' '||ifnull(due_at,'')ELSE 1 END LIMIT 1"
+
+func (c *conn) checkPlaced() error {
+	service, err := c.word(wrongPlaced)
+	if err == nil && service != "" {
+		err = fmt.Errorf("the cursors of %s are not as om writes them: %w", service, task.ErrInvalid)
+	}
+	return err
 }
 
 // beside runs f on a connection of its own, which only reads, so that what takes long holds up nobody.
@@ -118,7 +135,7 @@ func (d *DB) Import(ctx context.Context, r io.Reader) error {
 		for n := 2; ; n++ {
 			err := d.c.importLine(in, into)
 			if errors.Is(err, io.EOF) {
-				return d.spreadTwins()
+				return errors.Join(d.c.checkPlaced(), d.spreadTwins())
 			}
 			if err != nil {
 				return fmt.Errorf("line %d: %w", n, err)

@@ -56,6 +56,40 @@ func TestPlacedInOneRow(t *testing.T) {
 	rows("0 0")
 }
 
+// Cursors that no tick could read are told by a check, and are not imported.
+func TestPlacedIsChecked(t *testing.T) {
+	for name, change := range map[string]string{
+		"cut":          "cursors=substr(cursors,1,20)",
+		"without end":  "cursors=substr(cursors,1,length(cursors)-1)",
+		"nothing":      "cursors=''",
+		"empty":        "cursors='[]'",
+		"another time": "due_at=due_at+60000000",
+		"never":        "due_at=NULL",
+		"more due":     "due=due+1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			place(t, d, at("task#0", 3), task.Cursor{Task: id("task#2"), Digest: "d", At: minute(1)})
+			if err := d.Check(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Exec("UPDATE placed SET " + change); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Check(context.Background()); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), "testmd") {
+				t.Errorf("the check says %v", err)
+			}
+			other := open(t)
+			if err := other.Import(context.Background(), strings.NewReader(export(t, d))); !errors.Is(err, task.ErrInvalid) {
+				t.Errorf("the import says %v", err)
+			}
+			if err := other.Check(context.Background()); err != nil {
+				t.Errorf("after the import: %v", err)
+			}
+		})
+	}
+}
+
 // What JSON would write otherwise has rows of its own.
 func TestOddNamesAreNotPacked(t *testing.T) {
 	d := open(t)
