@@ -141,36 +141,50 @@ func (v *view) unmet(a attempt, detail, skipped string) {
 // becomes of it. own says that they are runs of its own task: others are not replaced, but waited for, by one slot.
 func (v *view) overlap(ctx context.Context, a attempt, detail, by string, own bool) {
 	v.goesBy(func(e *task.Evidence) { e.Waiting = v.waiting })
-	switch kind, _ := v.t.Overlap.Overlapping(); overlapping(v.t.Overlap, own, a.waited != "", v.waiting) {
+	switch how, why := overlapping(v.t.Overlap, own, a.waited != "", v.waiting); how {
 	case "replaces":
-		v.refuse(a, task.SlotPending, "replaces: "+detail, by)
+		v.refuse(a, task.SlotPending, why+detail, by)
+		kind, _ := v.t.Overlap.Overlapping()
 		v.replace(ctx, kind)
 		v.lookAgain(v.now.Add(time.Second))
 	case "queued":
-		v.refuse(a, task.SlotPending, "queued: "+detail, by)
+		v.refuse(a, task.SlotPending, why+detail, by)
 		v.lookAgain(soon(v.now))
 	default:
-		v.refuse(a, task.SlotSkip, "overlap: "+detail, by)
+		v.refuse(a, task.SlotSkip, why+detail, by)
 	}
 }
 
-// overlapping is what the keyword overlap makes of a slot: "replaces", "queued", or "overlap" where it is skipped. waited
-// says that it waits already, waiting how many do besides.
-func overlapping(o task.Overlap, own, waited bool, waiting int) string {
+// overlapping is what the keyword overlap makes of a slot: "replaces", "queued", or "overlap" where it is skipped; and how
+// the reason begins. waited says that it waits already, waiting how many do besides.
+func overlapping(o task.Overlap, own, waited bool, waiting int) (how, why string) {
 	kind, most := o.Overlapping()
-	if kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill {
-		if own {
-			return "replaces"
-		}
-		kind = task.OverlapQueueOne
-	}
+	replaces := kind == task.OverlapReplaceTerm || kind == task.OverlapReplaceKill
 	switch {
+	case replaces && own:
+		return "replaces", "replaces: "
 	case waited, // it has its place already
-		kind == task.OverlapQueueOne && waiting == 0,
+		(kind == task.OverlapQueueOne || replaces) && waiting == 0,
 		kind == task.OverlapQueueAll && (most == 0 || waiting < most):
-		return "queued"
+		return "queued", "queued: "
+	case kind == task.OverlapQueueOne, kind == task.OverlapQueueAll, replaces:
+		return "overlap", "overlap: its queue is full (" + queueText(waiting, max(most, 1)) + "): "
 	}
-	return "overlap"
+	return "overlap", "overlap: "
+}
+
+// queueText says how many slots wait in a queue that has a place for most, and is full. More than that wait where it had
+// more places before; they are not counted, see behind.
+func queueText(waiting, most int) string {
+	switch {
+	case waiting > most && most == 1:
+		return "more than 1 slot waits"
+	case waiting > most:
+		return fmt.Sprintf("more than %d slots wait", most)
+	case waiting == 1:
+		return "1 slot waits"
+	}
+	return fmt.Sprintf("%d slots wait", waiting)
 }
 
 // replace ends the runs in progress, as a person would; the slot that replaces them waits for that.

@@ -279,8 +279,8 @@ func (j *judged) unmet(detail, skipped string) {
 }
 
 func (j *judged) overlap(detail string, own bool) {
-	how := overlapping(j.Task.Overlap, own, j.Waited != "", j.Waiting)
-	j.decision, j.reason = task.SlotPending, how+": "+detail
+	how, why := overlapping(j.Task.Overlap, own, j.Waited != "", j.Waiting)
+	j.decision, j.reason = task.SlotPending, why+detail
 	if how == "overlap" {
 		j.decision = task.SlotSkip
 	}

@@ -76,6 +76,9 @@ func changes(j judged) map[string]func(*task.Evidence) {
 		starts(j, all)
 	default:
 		all["what was in its way gone"] = free
+		if strings.HasPrefix(j.reason, "overlap: its queue is full") {
+			all["a place in its queue"] = func(e *task.Evidence) { e.Waiting = 0 }
+		}
 	}
 	if j.Kind == "" && j.Waited == "" && j.Attempt == 0 {
 		all["another schedule"] = func(e *task.Evidence) { e.Task.Schedule = "at 2001-01-01T00:00:00Z" }

@@ -50,13 +50,14 @@ func (v *view) decidePending(ctx context.Context) error {
 	return nil
 }
 
-// behind is how many slots wait behind those that are in memory; of more than overlap may ask for it is no matter.
+// behind is how many slots wait behind those that are in memory: as many as overlap may ask for, and one more where there
+// are more.
 func (v *view) behind(ctx context.Context, slots []task.Slot) (int, error) {
 	if len(slots) < mostPending {
 		return 0, nil
 	}
 	_, most := v.t.Overlap.Overlapping()
-	return v.l.db.CountPending(ctx, v.before.Task, slots[len(slots)-1].At, max(most, 1))
+	return v.l.db.CountPending(ctx, v.before.Task, slots[len(slots)-1].At, max(most, 1)+1)
 }
 
 // waits says that the slot that was looked at last goes on waiting.

@@ -156,3 +156,26 @@ func TestLongBacklog(t *testing.T) {
 		t.Errorf("%v of %d", got, all)
 	}
 }
+
+// TestQueueShortened: a queue that has more slots than it may have by now is full, however many they are, and says no
+// number that nobody counted.
+func TestQueueShortened(t *testing.T) {
+	for overlap, want := range map[string]string{
+		"queue-one": "more than 1 slot waits", "queue-all(3)": "more than 3 slots wait", "queue-all(700)": "more than 700 slots wait",
+		fmt.Sprintf("queue-all(%d)", longQueue): fmt.Sprintf("%d slots wait", longQueue),
+	} {
+		v, line := atMinute(t, everyMinute+"overlap = "+overlap+"\n")
+		v.last["task#0"] = time.Hour
+		v.minutes(line, 1)
+		v.queued("task#0", "queued: task#0 is already running", longQueue)
+		v.minutes(line, 1)
+		rows, _ := v.onRecord()
+		all := rows[task.ID{Service: "s", RID: "task#0"}]
+		last := all[len(all)-1]
+		if last.Decision != task.SlotSkip || !strings.HasPrefix(last.Reason, "overlap: its queue is full ("+want+"): task#0 is already running: ") {
+			t.Errorf("%s: %+v", overlap, last)
+		}
+		o := &oracle{virtual: v, mutants: map[string]int{}}
+		o.rejudge([]task.Slot{last})
+	}
+}

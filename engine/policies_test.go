@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,9 +12,13 @@ import (
 )
 
 // TestOverlapKinds: what becomes of the slots that come while a run goes on, by the keyword overlap: how many wait, and that a
-// skip names the run in its way.
+// skip names the run in its way, and the slots that wait where these are why.
 func TestOverlapKinds(t *testing.T) {
 	const slots = 6
+	full := map[string]string{
+		"skip": "overlap: task#0 is already running: ", "queue-one": "overlap: its queue is full (1 slot waits): task#0 is already running: ",
+		"queue-all(1)": "overlap: its queue is full (1 slot waits): ", "queue-all(3)": "overlap: its queue is full (3 slots wait): ",
+	}
 	for overlap, waiting := range map[string]int{"skip": 0, "queue-one": 1, "queue-all(1)": 1, "queue-all(3)": 3, "queue-all": slots - 1} {
 		t.Run(overlap, func(t *testing.T) {
 			v, line := atMinute(t, everyMinute+"overlap = "+overlap+"\n")
@@ -32,8 +37,8 @@ func TestOverlapKinds(t *testing.T) {
 			by := v.newest().ID
 			rows, _ := v.onRecord()
 			for _, s := range rows[v.starts[0].task] {
-				if s.Decision == task.SlotSkip && s.RunID != by {
-					t.Errorf("slot %s was skipped for run %q, want %q: %s", s.At, s.RunID, by, s.Reason)
+				if s.Decision == task.SlotSkip && (s.RunID != by || !strings.HasPrefix(s.Reason, full[overlap])) {
+					t.Errorf("slot %s was skipped for run %q, want %q: %s, want %s", s.At, s.RunID, by, s.Reason, full[overlap])
 				}
 			}
 		})

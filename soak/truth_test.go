@@ -3,6 +3,7 @@ package soak_test
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ var (
 	runningReason = regexp.MustCompile(`^(\S+) is already running: ([0-9a-f -]+) \(\d+ of \d+ runs in progress\)$`)
 	lockReason    = regexp.MustCompile(`^lock (\S+) is held by (\S+) \(run (\S+)\)`)
 	needReason    = regexp.MustCompile(`^requires app#gate (up or stdby up|down), it is (up|down)`)
+	fullReason    = regexp.MustCompile(`^its queue is full \((?:more than )?(\d+) slots? waits?\): `)
 	absentReason  = regexp.MustCompile(`^no tick since (\S+)$`)
 )
 
@@ -169,6 +171,12 @@ func (r *replayed) dead(run task.Run, at time.Time) bool {
 }
 
 func (r *replayed) judgeOverlap(e entry, detail string, from, to time.Time) string {
+	if full := fullReason.FindStringSubmatch(detail); full != nil {
+		if wrong := r.judgeQueue(e, full[1]); wrong != "" {
+			return wrong
+		}
+		detail = strings.TrimPrefix(detail, full[0])
+	}
 	if m := runningReason.FindStringSubmatch(detail); m != nil {
 		for _, id := range strings.Fields(m[2]) {
 			if run := r.runs[id]; run.Task != e.Task || !r.alive(id, from, to) || r.dead(run, from) {
@@ -192,6 +200,18 @@ func (r *replayed) judgeOverlap(e entry, detail string, from, to time.Time) stri
 		return "none waited"
 	}
 	return "no such reason is known"
+}
+
+// judgeQueue: so many other slots of the task waited.
+func (r *replayed) judgeQueue(e entry, most string) string {
+	n := 0
+	for _, s := range r.rows[e.Task] {
+		if s.Decision == task.SlotPending && !s.At.Equal(e.At) {
+			n++
+		}
+	}
+	want, err := strconv.Atoi(most)
+	return unless(err == nil && n >= want, fmt.Sprintf("%d waited", n))
 }
 
 // judgeLock: who is in the way has a lock that the task needs. It may be claimed a moment later, by the same tick, in
