@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,9 +115,9 @@ func (a *app) printExplanations(all []engine.Explanation) error {
 
 func (a *app) explanation(x engine.Explanation) string {
 	var b strings.Builder
-	color := red
-	if x.Run {
-		color = green
+	color := green
+	if !x.Run || slices.ContainsFunc(x.Checks, func(c task.Check) bool { return !c.Pass && !c.Forced }) { // one that fails at once is started too
+		color = red
 	}
 	fmt.Fprintf(&b, "%s/%s: %s\n", x.Service, x.Task, a.paint(a.Stdout, color, oneLine(x.Verdict)))
 	for _, c := range x.Checks {

@@ -161,12 +161,20 @@ func (e *Engine) doctorIdentity(ctx context.Context, t *task.Task) []Finding {
 	if err != nil {
 		return []Finding{of(t, findError, "identity", "it can't run on this node: "+err.Error(), "om SERVICE run --rid RID --dry-run")}
 	}
+	var found []Finding
 	for _, step := range job.Steps {
-		if err := step.Command.MayEnter(); err != nil {
-			return []Finding{of(t, findError, "cwd", fmt.Sprintf("user %s can't enter its working directory %s: %v", job.User, step.Command.Dir, err), "om SERVICE set RID.cwd=/")}
+		err := step.Command.MayEnter()
+		if err == nil {
+			continue
 		}
+		f := of(t, findError, "cwd", fmt.Sprintf("user %s can't enter its working directory %s: %v", step.Command.User, step.Command.Dir, err), "om SERVICE set RID.cwd=/")
+		if step.Blocking {
+			return append(found, f)
+		}
+		f.Severity, f.Detail = findWarning, "its "+step.Name+" can't run: "+f.Detail
+		found = append(found, f)
 	}
-	return nil
+	return found
 }
 
 // secret is what passwords look like in an argument that everybody can read in ps(1).

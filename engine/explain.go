@@ -114,6 +114,9 @@ func (s *scheduler) explain(ctx context.Context, x *Explanation, l *looked, t *t
 	d.Checks = x.Checks
 	x.Run = d.Run()
 	x.Verdict = verdictOf(d)
+	if !x.Never() {
+		s.explainIdentity(ctx, x, t)
+	}
 	x.Waiting, err = s.waiting(ctx, l.db, c)
 	return err
 }

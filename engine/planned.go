@@ -152,8 +152,8 @@ func (s *scheduler) outlook(ctx context.Context, l *looked, t *task.Task, cal *s
 	case next.IsZero():
 		why = append(why, noSlot(cal, s.now))
 	}
-	for _, f := range s.doctorIdentity(ctx, t) {
-		why = append(why, f.Detail)
+	if text := s.failsFor(ctx, t); text != "" {
+		why = append(why, text)
 	}
 	return next, why, nil
 }
