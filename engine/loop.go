@@ -45,6 +45,7 @@ type Turn struct {
 	Reloaded bool  // Reload asked for it
 	Draining bool  // nothing more is started
 	Node     error // why node.conf can't be used: the settings of before stay
+	Mended   bool  // node.conf had errors and has none any more: its settings are taken
 
 	Services, Tasks, Running int // as far as the loop knows without looking again
 }

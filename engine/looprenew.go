@@ -22,6 +22,7 @@ func (l *loop) renew(turn *Turn, wake int) {
 		return
 	}
 	node.Boot = l.Node.Boot
+	turn.Mended = l.wrong != ""
 	l.Node, l.wrong = node, ""
 }
 

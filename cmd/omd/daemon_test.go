@@ -115,8 +115,15 @@ func TestReload(t *testing.T) {
 	h.write("node.conf", "[node]\nkeep_runs = 7\n")
 	s.signal(syscall.SIGHUP)
 	s.logs(`(?s)read again.*read again`)
-	if n := strings.Count(s.out.String(), "file=node.conf"); n != 1 {
+	s.logs(`level=INFO msg="config read" file=node.conf reason="it has no errors any more: its settings are taken"`)
+	if n := strings.Count(s.out.String(), `msg="config rejected" file=node.conf`); n != 1 {
 		t.Errorf("told %d times that node.conf is broken, want once:\n%s", n, s.out.String())
+	}
+	h.write("node.conf", "[node]\nkeep_runs = hunter2\n")
+	s.signal(syscall.SIGHUP)
+	s.logs(`(?s)config read" file=node.conf.*config rejected" file=node.conf`)
+	if n := strings.Count(s.out.String(), `msg="config read" file=node.conf`); n != 1 {
+		t.Errorf("told %d times that node.conf is mended, want once:\n%s", n, s.out.String())
 	}
 	s.signal(syscall.SIGINT)
 	s.ends(0)

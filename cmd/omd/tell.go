@@ -70,9 +70,7 @@ func (t *teller) end(cause error) {
 }
 
 func (t *teller) files(turn engine.Turn) {
-	if turn.Node != nil {
-		t.once(turn.At, slog.LevelError, "config rejected", "file", "node.conf", "reason", "the settings of before stay: "+reasonOf(turn.Node))
-	}
+	t.nodeConf(turn)
 	rejected := map[string]bool{}
 	for _, r := range turn.Rejected {
 		rejected[r.Service] = true
@@ -90,6 +88,23 @@ func (t *teller) files(turn engine.Turn) {
 	for _, path := range turn.Removed {
 		t.log.Info("config removed", "service", path)
 	}
+}
+
+// nodeConf tells what became of node.conf: once for each of its errors, and when it is mended.
+func (t *teller) nodeConf(turn engine.Turn) {
+	const rejected = "config rejected"
+	if turn.Node != nil {
+		t.once(turn.At, slog.LevelError, rejected, "file", "node.conf", "reason", "the settings of before stay: "+reasonOf(turn.Node))
+	}
+	if turn.Mended {
+		t.log.Info("config read", "file", "node.conf", "reason", "it has no errors any more: its settings are taken")
+		t.forget(rejected)
+	}
+}
+
+// forget has what was told once told anew when it comes again.
+func (t *teller) forget(msg string) {
+	maps.DeleteFunc(t.said, func(key string, _ time.Time) bool { return strings.HasPrefix(key, msg+"\x00") })
 }
 
 func (t *teller) runs(turn engine.Turn) {
@@ -181,7 +196,7 @@ func (t *teller) problems(turn engine.Turn, err error) {
 	if err == nil && t.failed {
 		t.log.Info("turns succeed again")
 		t.failed = false
-		maps.DeleteFunc(t.said, func(key string, _ time.Time) bool { return strings.HasPrefix(key, "a turn failed\x00") })
+		t.forget("a turn failed")
 	}
 }
 
