@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"om/engine"
+	"om/service"
 	"om/task"
 )
 
@@ -89,9 +90,17 @@ func (a *app) pickedTasks(e *engine.Engine, path string, sel engine.Selection) (
 	case len(tasks) > 0:
 		return tasks, nil
 	case sel == (engine.Selection{}):
-		return nil, task.Errorf(task.ErrNotFound, "service %s has no task with a schedule", path)
+		return nil, unscheduled(s)
 	}
 	return nil, task.Errorf(task.ErrNotFound, "service %s: no task matches %s", path, sel)
+}
+
+// unscheduled says that a service has no task with a schedule and, where one may be left out, what tells why.
+func unscheduled(s *service.Service) error {
+	if len(s.Quarantined()) > 0 {
+		return task.Errorf(task.ErrInvalid, "service %s has no task with a schedule, and its file has errors: om %[1]s validate tells them", s.Path)
+	}
+	return task.Errorf(task.ErrNotFound, "service %s has no task with a schedule", s.Path)
 }
 
 func (a *app) printExplanations(all []engine.Explanation) error {
@@ -232,15 +241,7 @@ func (a *app) printSchedule(ctx context.Context, sel engine.Selection) error {
 	if err != nil {
 		return err
 	}
-	rows := []plannedRow{}
-	var failed error
-	for _, path := range paths {
-		found, err := e.Schedules(ctx, path, sel)
-		if err != nil && failed == nil {
-			failed = err
-		}
-		rows = append(rows, found...)
-	}
+	rows, failed := plannedRows(ctx, e, paths, sel)
 	if len(rows) == 0 && failed == nil && sel != (engine.Selection{}) {
 		return task.Errorf(task.ErrNotFound, "no task with a schedule matches %s", sel)
 	}
@@ -256,6 +257,35 @@ func (a *app) printSchedule(ctx context.Context, sel engine.Selection) error {
 		return err
 	}
 	return failed
+}
+
+// plannedRows are the tasks of services that have a schedule, and the first error.
+func plannedRows(ctx context.Context, e *engine.Engine, paths []string, sel engine.Selection) ([]plannedRow, error) {
+	rows := []plannedRow{}
+	var failed error
+	for _, path := range paths {
+		found, err := e.Schedules(ctx, path, sel)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		rows = append(rows, found...)
+	}
+	if len(rows) == 0 && failed == nil {
+		failed = leftOut(ctx, e, paths)
+	}
+	return rows, failed
+}
+
+// leftOut is an error where the service that is meant has no task, for its file has errors.
+func leftOut(ctx context.Context, e *engine.Engine, paths []string) error {
+	if len(paths) != 1 {
+		return nil
+	}
+	s, _, err := e.Scheduled(ctx, paths[0])
+	if err != nil || len(s.Tasks) > 0 || len(s.Quarantined()) == 0 {
+		return err
+	}
+	return unscheduled(s)
 }
 
 func (a *app) plannedCells(r plannedRow) []string {

@@ -88,9 +88,17 @@ func (e *Engine) Known(ctx context.Context, s Selection, paths ...string) error 
 	case word == "":
 		return nil
 	case len(paths) == 1:
-		return task.Errorf(task.ErrNotFound, "service %s: no task matches --rid %s; its tasks: %v", paths[0], word, rids)
+		return unknownTo(paths[0], word, rids, bad)
 	}
 	return task.Errorf(task.ErrNotFound, "no task of any service matches --rid %s", word)
+}
+
+// unknownTo says that word means none of the tasks of a service, which are rids. bad are the sections of it that are wrong.
+func unknownTo(path, word string, rids, bad []string) error {
+	if len(rids) == 0 && len(bad) > 0 {
+		return task.Errorf(task.ErrInvalid, "service %s: no task matches --rid %s, and its file has errors: om %[1]s validate tells them", path, word)
+	}
+	return task.Errorf(task.ErrNotFound, "service %s: no task matches --rid %s; its tasks: %v", path, word, rids)
 }
 
 // Names reports whether the selection picks rid by its own name.
