@@ -177,6 +177,7 @@ func (b *builder) task(sec *section) {
 	b.adviseSchedule(sec, t)
 	b.runsOn(sec, t)
 	b.repeats(sec, t)
+	b.idle(sec, t)
 	t.Disable = t.Disable || b.Disable
 	if sec.bad {
 		b.Tasks = b.Tasks[:len(b.Tasks)-1]

@@ -64,6 +64,9 @@ func example(t *testing.T, k service.Keyword, name, value string) {
 	if k.Name == "delivery" {
 		text += "idempotent = true\n"
 	}
+	if k.Name == "requires_wait" {
+		text += "run_requires = avail\n"
+	}
 	if k.Section == "*" && k.Name != "check" {
 		text += "check = x\n"
 	}

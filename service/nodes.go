@@ -45,9 +45,10 @@ func (p *place) surround(n *Node, nodes, drp, flex []string) {
 // isPattern says that a word of a list of nodes is no name of one.
 func isPattern(word string) bool { return strings.ContainsAny(word, `*?[\=`) }
 
-// advise warns where nothing says which node a schedule is for.
+// advise warns of what is doubtful about the file as a whole, and where nothing says which node a schedule is for.
 func (b *builder) advise() {
 	b.adviseState()
+	b.idleDefaults()
 	if !b.Several() || len(b.Resources) > len(b.Tasks) || len(b.Nodes) == 1 && !isPattern(b.Nodes[0]) {
 		return
 	}
