@@ -16,7 +16,7 @@ func doctorVerb(a *app) *cobra.Command {
 		Long: `Look for what keeps tasks from running as they should, and say which command mends it: on the node the clock,
 whether a timer or a daemon is at work, the folder of the record and the room on its disk, the files; of each task its user,
 program and folder, passwords in its command line, runs that fail and fail, that never were, that take longer than
-the time between two of them, or that nothing would end. Nothing is changed. Exit code 1 if there is an error; warnings alone
+the time between two of them, that nothing would end, or that only a daemon serves in time. Nothing is changed. Exit code 1 if there is an error; warnings alone
 leave 0 unless --strict.`,
 		Example: `  om doctor
   om doctor -o json
@@ -48,7 +48,7 @@ func (a *app) doctor(strict bool) error {
 		some, err := e.DoctorService(ctx, path)
 		found, errs = append(found, some...), append(errs, err)
 	}
-	return errors.Join(a.printFindings(found, strict), errors.Join(errs...))
+	return errors.Join(a.printFindings(engine.Gathered(found), strict), errors.Join(errs...))
 }
 
 func (a *app) printFindings(found []engine.Finding, strict bool) error {

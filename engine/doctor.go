@@ -121,8 +121,11 @@ func (e *Engine) DoctorService(ctx context.Context, path string) ([]Finding, err
 	}
 	var found []Finding
 	for _, p := range svc.Problems {
-		found = append(found, ofProblem(path, p))
+		if !p.Fine { // which is looked at below
+			found = append(found, ofProblem(path, p))
+		}
 	}
+	found = append(found, e.doctorFine(svc)...)
 	if _, err = e.Record(ctx, svc); errors.Is(err, task.ErrNotFound) {
 		return append(found, Finding{findError, "state", path, "", "none of its tasks is started: " + task.Text(err), "om " + path + " state init"}), nil
 	}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -73,5 +75,36 @@ func TestDoctorNotify(t *testing.T) {
 	}
 	if !strings.HasSuffix(found[0].Detail, " to mail ops@example.com: no such user") {
 		t.Errorf("%s", found[0].Detail)
+	}
+}
+
+// TestDoctorFine: that only a daemon serves a schedule in time is no news where one is at work, and a tick is none, nor is what
+// a daemon that was killed leaves behind.
+func TestDoctorFine(t *testing.T) {
+	h := newHall(t, map[string]string{"a.conf": "[task#0]\ncommand = true\nschedule = every 5s\ntimeout = 1s\n"})
+	svc, err := h.Load("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := func() int { return len(h.doctorFine(svc)) }
+	if n := found(); n != 1 {
+		t.Errorf("nobody is at work: %d findings", n)
+	}
+	for role, want := range map[string]int{loopRole: 0, "a tick": 1} {
+		lock, holder, err := h.lockTicks(role)
+		if err != nil || lock == nil {
+			t.Fatal(holder, err)
+		}
+		if n := found(); n != want {
+			t.Errorf("%s is at work: %d findings", role, n)
+		}
+		_ = lock.Close()
+	}
+	stale := loopRole + " (process 4194305)" // no process has that id
+	if err := os.WriteFile(filepath.Join(h.StateDir, "tick.lock"), []byte(stale), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := found(); n != 1 {
+		t.Errorf("a daemon was at work: %d findings", n)
 	}
 }

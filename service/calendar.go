@@ -242,6 +242,24 @@ func (b *builder) misread(sec *section, t *task.Task) {
 // tickPeriod is how often ticks are to come.
 const tickPeriod = time.Minute
 
+// finer is how far apart the slots of a schedule are, where that is less than ticks are; else 0.
+func (n *Node) finer(s *schedule.Schedule) time.Duration {
+	if gap := n.parser().Gap(s); gap < tickPeriod {
+		return gap
+	}
+	return 0
+}
+
+// Finer is how far apart the slots of a schedule are, where that is less than ticks are, so that only a daemon serves it in
+// time; else 0.
+func (n *Node) Finer(text string) time.Duration {
+	s, err := n.parser().Parse(text, schedule.Options{})
+	if err != nil {
+		return 0
+	}
+	return n.finer(s)
+}
+
 // tooFine warns of slots that are closer together than ticks. What tasks inherit is warned of once.
 func (b *builder) tooFine(sec *section, t *task.Task) {
 	e := b.effective(sec, "schedule")
@@ -253,9 +271,9 @@ func (b *builder) tooFine(sec *section, t *task.Task) {
 	if err != nil {
 		return
 	}
-	if gap := b.node.parser().Gap(s); gap > 0 && gap < tickPeriod {
+	if gap := b.node.finer(s); gap > 0 {
 		b.report(e.home, Problem{
-			Line: int(e.line), Keyword: e.key, Text: t.Schedule, Severity: Warning,
+			Line: int(e.line), Keyword: e.key, Text: t.Schedule, Severity: Warning, Fine: true,
 			Wanted: "its slots are " + gap.String() + " apart, and ticks a minute: only omd serves it in time; of the slots between two ticks the newest is run",
 		})
 	}

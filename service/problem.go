@@ -43,6 +43,8 @@ type Problem struct {
 	Wanted   string   `json:"wanted"`            // what was wanted in its place
 	Hint     string   `json:"hint,omitempty"`    // what to do about it
 	Severity Severity `json:"severity"`
+
+	Fine bool `json:"-"` // it is of a schedule that is finer than ticks: none where a daemon is at work
 }
 
 // String returns `file:line: [section] keyword: "text": what was wanted; hint` without the parts that
