@@ -79,6 +79,10 @@ var (
 // waited for before.
 func (r *replayed) judge(e entry, waited string) string {
 	from, to := r.looked(e.at)
+	// What waits has come already, also where the clock was set back a little since.
+	if _, most := r.shownIn(from, to); waited == "" && e.Decision != task.SlotMissed && most.Before(e.At) {
+		return "it is early"
+	}
 	switch e.Decision {
 	case task.SlotRun:
 		return r.judgeRun(e, from, to)
@@ -99,8 +103,6 @@ func (r *replayed) judgeRun(e entry, from, to time.Time) string {
 	}
 	least, most := r.shownIn(from, to)
 	switch {
-	case most.Before(e.At):
-		return "it is early"
 	case e.Reason == string(task.Scheduled) && least.Sub(e.At) > 2*time.Minute:
 		return "it is late"
 	case e.Reason == string(task.Catchup) && most.Sub(e.At) < time.Minute:
